@@ -1,0 +1,60 @@
+# Bare `make` lists the targets. CI calls exactly `make check test`.
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check fix docs golden bench lock clean
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
+BIN := .venv/bin
+READY := .venv/.ready
+# Recordings made by others, where they lie beside the checkout; tests that need them skip by name without.
+WIRETAPE_CORPORA ?= $(realpath ../shared/corpora)
+export WIRETAPE_CORPORA
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: $(READY) ## make the environment: .venv, pinned with hashes
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) .ci/environment.py .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(READY) ## the proxy on 127.0.0.1:8787 in front of the embedded sandbox
+	@$(BIN)/wiretape serve
+
+demo: $(READY) ## stream, record, trace, audit and replay one conversation in the terminal
+	@$(BIN)/wiretape demo
+
+test: $(READY) ## the whole test suite, and the branch coverage of the pure folders
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --include='proxy/wiretape/wire/*,proxy/wiretape/dialects/*,proxy/wiretape/runs/*,proxy/wiretape/cassette/*,proxy/wiretape/exchange.py,proxy/wiretape/errors.py' --fail-under=100
+
+check: $(READY) ## lint, types, import contracts, generated docs
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python docs/reference.py --check
+
+fix: $(READY) ## what the linter and the formatter can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+docs: $(READY) ## write docs/reference.md anew from the code
+	@$(BIN)/python docs/reference.py
+
+golden: $(READY) ## record the golden cassettes anew; review the diff
+	@$(BIN)/python tests/golden.py
+
+bench: $(READY) ## measure decoder and relay beside their peers; writes tests/bench/RESULTS.md
+	@$(BIN)/python tests/bench/run.py
+
+lock: $(READY) ## resolve anew: one file for all platforms, with hashes, without addresses
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --group dev --extra demo --extra yaml pyproject.toml --output-file requirements/dev.txt
+
+clean: ## remove what make made
+	rm -rf .venv .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

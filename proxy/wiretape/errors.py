@@ -1,0 +1,141 @@
+"""Every exception of Wiretape, each with its stable code.
+
+A message says what happened, what was expected and what to try. Only `edge` turns them into HTTP.
+"""
+
+from __future__ import annotations
+
+
+class WiretapeError(Exception):
+    """The root: `code` is stable and documented, `status` is the HTTP status where one is sent."""
+
+    code = "internal_error"
+    status = 500
+    retry_helps = False
+    """Whether the same request may succeed later; if not, SDKs are told not to retry."""
+
+
+class UsageError(WiretapeError):
+    """Wrong words or configuration; a command ends with exit code 2."""
+
+    code = "usage"
+
+
+class ConfigError(UsageError):
+    """A setting that is unknown, of the wrong kind, or at odds with another."""
+
+    code = "config_invalid"
+
+
+class UpstreamFailed(WiretapeError):
+    """The upstream gave no answer that could be passed on."""
+
+    code, status, retry_helps = "upstream_failed", 502, True
+
+
+class UpstreamUnreachable(UpstreamFailed):
+    """Name, connect or TLS failure, or a connection that closed before a response head."""
+
+    code, status, retry_helps = "upstream_unreachable", 502, True
+
+
+class UpstreamProtocolError(UpstreamFailed):
+    """The upstream's head was no valid HTTP."""
+
+    code, status, retry_helps = "upstream_protocol_error", 502, True
+
+
+class UpstreamTimeout(UpstreamFailed):
+    """No response head in time."""
+
+    code, status, retry_helps = "upstream_timeout", 504, True
+
+
+class UpstreamTorn(WiretapeError):
+    """The upstream's body broke off or stalled after the head: the client's connection is cut as well."""
+
+    code, status = "upstream_torn", 502
+
+
+class BadRequest(WiretapeError):
+    """Framing, version, target or header that must not be forwarded."""
+
+    code, status = "bad_request", 400
+
+
+class RequestTooLarge(WiretapeError):
+    """A body beyond what replay may hold."""
+
+    code, status = "request_too_large", 413
+
+
+class NoRoute(WiretapeError):
+    """No upstream has this prefix."""
+
+    code, status = "no_route", 404
+
+
+class UpgradeUnsupported(WiretapeError):
+    """An Upgrade request."""
+
+    code, status = "upgrade_unsupported", 501
+
+
+class ShuttingDown(WiretapeError):
+    """The drain has begun."""
+
+    code, status, retry_helps = "shutting_down", 503, True
+
+
+class Overloaded(WiretapeError):
+    """A bound on connections or streams was reached."""
+
+    code, status, retry_helps = "overloaded", 503, True
+
+
+class CassetteMiss(WiretapeError):
+    """Replay knows no answer."""
+
+    code, status = "cassette_miss", 501
+
+
+class CassetteError(UsageError):
+    """A cassette that cannot be read or written; names the file and, where there is one, the line."""
+
+    code = "cassette_invalid"
+
+
+class CassetteLocked(CassetteError):
+    """Another process records to this cassette."""
+
+    code = "cassette_locked"
+
+
+class ImportRefused(CassetteError):
+    """A foreign recording that cannot be taken over, with the reason."""
+
+    code = "import_refused"
+
+
+class FrameTooLarge(WiretapeError):
+    """An SSE frame over the bound; observing stops, forwarding goes on."""
+
+    code = "frame_too_large"
+
+
+class BodyTooLarge(WiretapeError):
+    """A body over the observer's bound; observing stops, forwarding goes on."""
+
+    code = "body_too_large"
+
+
+class DecodeFailed(WiretapeError):
+    """Bytes that are not what their event name or content type says; observing goes on without them."""
+
+    code = "decode_failed"
+
+
+class LedgerError(UsageError):
+    """A ledger that cannot be opened or read."""
+
+    code = "ledger_invalid"
