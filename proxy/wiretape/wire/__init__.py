@@ -1,0 +1,1 @@
+"""Bytes and headers: framing, encodings. Pure."""
