@@ -1,0 +1,6 @@
+"""The Assistants API (v2): OpenAI's, and the servers that speak it still."""
+
+from wiretape.dialects.assistants.facts import answer, asked, event
+from wiretape.dialects.assistants.routes import route
+
+__all__ = ["answer", "asked", "event", "route"]
