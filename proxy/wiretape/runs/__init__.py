@@ -1,0 +1,1 @@
+"""From decoded events to runs and their reports. Pure."""

@@ -1,0 +1,71 @@
+"""Follows the runs that the exchanges carry: requests in, one RunReport for each run out.
+
+`Runs` is what the application holds; it gives each exchange its observer, a `Watch`.
+
+A run is reported when the exchange that brought its terminal status ends, so that this exchange is in the
+report; then its key is finished and no later read of it counts. A run that was not created here is foreign.
+Polls are the reads of one run; the exchanges that carry it are those that start, feed, change or cancel it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from wiretape import dialects
+from wiretape.exchange import Request, Trace
+from wiretape.runs.open import OpenRuns
+from wiretape.runs.options import RunOptions
+from wiretape.runs.report import RunReport
+from wiretape.runs.watch import Context, Seen, Watch
+
+__all__ = ["Joined", "RunOptions", "Runs", "Seen", "Watch"]
+
+
+class Joined(Struct, frozen=True):
+    """The open run that a request names: the trace of its creating exchange, and its span."""
+
+    trace: Trace
+    span_id: int
+
+
+class Runs:
+    """All runs of this process. `finished` gets each report; it must not block."""
+
+    def __init__(
+        self, options: RunOptions, finished: Callable[[RunReport], None], new_span_id: Callable[[], int]
+    ) -> None:
+        self._options = options
+        self._open = OpenRuns(options, finished)
+        self._new_span_id = new_span_id
+
+    @property
+    def open(self) -> int:
+        """How many runs are open."""
+        return len(self._open)
+
+    @property
+    def evicted(self) -> int:
+        """How many runs were abandoned because too many were open."""
+        return self._open.evicted
+
+    def joined(self, request: Request) -> Joined | None:
+        """The open run that the path names, known before the body; None where its trace is not known here."""
+        found = dialects.route(request.method, request.path)
+        run = self._open.find((request.upstream, found[1].run_id)) if found and found[1].run_id else None
+        trace = run.origin.request.trace if run and run.origin.own else None
+        return Joined(trace, run.origin.span_id) if run and trace else None
+
+    def watch(self, request: Request, *, mode: str, cassette: str | None) -> Watch:
+        """An observer for one exchange."""
+        context = Context(mode, cassette)
+        return Watch(self._open, request, self._options, self._new_span_id, context)
+
+    def sweep(self, now_ns: int) -> None:
+        """Report as abandoned what is overdue; `now_ns` is monotonic. Call it every few seconds."""
+        self._open.sweep(now_ns)
+
+    def close(self, now_ns: int) -> None:
+        """The process ends: report what is open, as abandoned where no terminal status was seen."""
+        self._open.close(now_ns)

@@ -1,0 +1,83 @@
+"""How long a run was queued, worked and waited for its client, and how even its content came.
+
+All times are arrivals by our clock. For a run that is polled they are known to the poll interval only.
+Waiting in the queue again after a hand-in belongs to no phase.
+"""
+
+from __future__ import annotations
+
+from wiretape.runs.state import State
+
+
+class Phases:
+    """Lengths in ns; None until one was seen from its begin to its end."""
+
+    def __init__(self) -> None:
+        self.queue_ns: int | None = None
+        """From the run's first answer to its first `in_progress`."""
+        self.model_ns: int | None = None
+        """From each `in_progress` to what ended that leg, summed."""
+        self.tool_wait_ns: int | None = None
+        """From each `requires_action` to the request that handed in the outputs, summed."""
+        self._queued_at: int | None = None
+        self._working_since: int | None = None
+        self._waiting_since: int | None = None
+
+    def enter(self, state: State, at_ns: int) -> None:
+        """A new state was seen."""
+        match state.status:
+            case "queued":
+                self._queued_at = at_ns if state.leg == 0 else None
+            case "in_progress":
+                self._start_working(at_ns)
+            case "cancelling":
+                pass
+            case _:
+                self._stop_working(at_ns)
+                self._waiting_since = None if state.is_terminal else at_ns
+
+    def resume(self, asked_ns: int) -> None:
+        """A new leg has begun, by a request of that time."""
+        if self._waiting_since is not None:
+            self.tool_wait_ns = (self.tool_wait_ns or 0) + max(asked_ns - self._waiting_since, 0)
+            self._waiting_since = None
+
+    def _start_working(self, at_ns: int) -> None:
+        self._working_since = at_ns
+        if self._queued_at is not None:
+            self.queue_ns, self._queued_at = at_ns - self._queued_at, None
+
+    def _stop_working(self, at_ns: int) -> None:
+        if self._working_since is not None:
+            self.model_ns = (self.model_ns or 0) + at_ns - self._working_since
+            self._working_since = None
+
+
+class Gaps:
+    """Lengths between content deltas, in order: all of them, or an even sample of the whole run.
+
+    Beyond `gaps_max` every second one is dropped, and from then on only every second one is taken.
+    """
+
+    def __init__(self, gaps_max: int) -> None:
+        self._gaps_max = gaps_max
+        self._kept: list[int] = []
+        self._stride = 1
+        self._passed = 0
+
+    def add(self, gap_ns: int) -> None:
+        """One more."""
+        self._passed += 1
+        if self._passed < self._stride:
+            return
+        self._passed = 0
+        self._kept.append(gap_ns)
+        if len(self._kept) > self._gaps_max:
+            newest_goes = len(self._kept) % 2 == 0
+            self._passed = self._stride if newest_goes else 0
+            del self._kept[1::2]
+            self._stride *= 2
+
+    def kept(self) -> tuple[int, ...]:
+        """The sample, in ns."""
+        return tuple(self._kept)

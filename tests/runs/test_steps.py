@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from typing import Any
+
+from wiretape.dialects.events import StepSeen, Tokens, ToolSeen
+from wiretape.runs.report import StepReport, ToolReport, Usage
+from wiretape.runs.steps import NS, Steps, usage
+
+CALL = ToolSeen("c", "function", "weather", "s", by_client=True)
+SEARCH = ToolSeen("f", "file_search", "file_search", "s")
+
+
+def seen(status: str = "in_progress", step_id: str = "s", **fields: Any) -> StepSeen:
+    told: dict[str, Any] = {"step_id": step_id, "run_id": "r", "type": "tool_calls", "status": status}
+    return StepSeen(**(told | {"ended": status != "in_progress"} | fields))
+
+
+def step(*, steps_max: int = 9, tools_max: int = 9) -> Steps:
+    return Steps(steps_max, tools_max)
+
+
+def test_a_step_that_was_seen_running_is_timed_by_arrivals() -> None:
+    steps = step()
+    steps.see(seen(created_s=1), 10 * NS)
+    steps.see(seen(created_s=1), 11 * NS)
+    steps.see(seen("completed", created_s=1, ended_s=2, tokens=Tokens(3, 4)), 12 * NS)
+    told = StepReport(
+        id="s", type="tool_calls", status="completed", start_ns=10 * NS, end_ns=12 * NS, usage=Usage(3, 4)
+    )
+    assert steps.reports() == (told,)
+
+
+def test_a_step_that_had_ended_when_first_seen_is_timed_by_the_server() -> None:
+    steps = step()
+    steps.see(seen("failed", created_s=5, ended_s=7, error="server_error"), 99 * NS)
+    (told,) = steps.reports()
+    assert (told.start_ns, told.end_ns, told.error) == (5 * NS, 7 * NS, "server_error")
+
+
+def test_without_stamps_the_arrival_has_to_do() -> None:
+    steps = step()
+    steps.see(seen("expired"), 99)
+    assert [(told.start_ns, told.end_ns) for told in steps.reports()] == [(99, 99)]
+
+
+def test_an_ended_step_stays_as_it_was_but_for_tokens() -> None:
+    steps = step()
+    steps.see(seen(), 1)
+    steps.see(seen("completed"), 2)
+    steps.see(seen(), 3)
+    steps.see(seen("failed", tokens=Tokens(1, 1)), 4)
+    (told,) = steps.reports()
+    assert (told.status, told.end_ns, told.usage) == ("completed", 2, Usage(1, 1))
+
+
+def test_a_hosted_tool_lasts_from_its_first_piece_to_the_end_of_its_step() -> None:
+    steps = step()
+    steps.see(seen(), 10)
+    steps.call(SEARCH, 12)
+    steps.see(seen("completed", tools=(SEARCH,)), 20)
+    (told,) = steps.reports()
+    expected = ToolReport(call_id="f", type="file_search", name="file_search", start_ns=12, end_ns=20)
+    assert told.tools == (expected,)
+
+
+def test_a_tool_that_only_the_finished_step_tells_lasts_as_long_as_the_step() -> None:
+    steps = step()
+    steps.see(seen(), 10)
+    steps.see(seen("completed", tools=(SEARCH,)), 20)
+    assert [(tool.start_ns, tool.end_ns) for tool in steps.reports()[0].tools] == [(10, 20)]
+
+
+def test_a_function_lasts_from_requires_action_to_the_hand_in() -> None:
+    steps = step()
+    steps.see(seen(), 10)
+    steps.call(CALL, 11)
+    steps.wait([ToolSeen("c", "function", "weather", None, by_client=True)], 15)
+    steps.resume(("c",), 30)
+    steps.see(seen("completed", tools=(CALL,)), 31)
+    (tool,) = steps.reports()[0].tools
+    assert (tool.start_ns, tool.end_ns, tool.by_client) == (15, 30, True)
+
+
+def test_only_the_calls_that_were_answered_end() -> None:
+    steps = step()
+    other = ToolSeen("d", "function", "time", "s", by_client=True)
+    steps.wait([CALL, other], 1)
+    steps.resume(("c",), 5)
+    assert [tool.end_ns for tool in steps.reports()[0].tools] == [5, None]
+    steps.resume((), 6)
+    assert [tool.end_ns for tool in steps.reports()[0].tools] == [5, 6]
+
+
+def test_calls_whose_step_nobody_saw_stand_in_a_step_without_id() -> None:
+    steps = step()
+    steps.wait([CALL], 1)
+    assert [(told.id, told.status, told.start_ns, told.end_ns) for told in steps.reports()] == [("", "unseen", 1, None)]
+    steps.resume((), 5)
+    (told,) = steps.reports()
+    assert (told.end_ns, [tool.name for tool in told.tools]) == (5, ["weather"])
+
+
+def test_a_step_that_is_read_later_takes_its_calls() -> None:
+    steps = step()
+    steps.wait([ToolSeen("c", "function", "weather", None, by_client=True)], 1)
+    steps.see(seen("completed", created_s=0, tools=(CALL,)), 9)
+    assert [(told.id, len(told.tools)) for told in steps.reports()] == [("s", 1)]
+
+
+def test_usage_is_the_sum_of_what_was_told() -> None:
+    steps = step()
+    assert steps.usage() is None
+    steps.see(seen("completed", "a", tokens=Tokens(1, 2, 3, 4)), 1)
+    steps.see(seen("completed", "b", tokens=Tokens(10, 20, 30, 40)), 1)
+    steps.see(seen("completed", "c"), 1)
+    assert steps.usage() == Usage(11, 22, 33, 44)
+
+
+def test_steps_and_tools_are_bounded() -> None:
+    steps = step(steps_max=1, tools_max=1)
+    steps.see(seen(), 1)
+    steps.see(seen(step_id="t"), 1)
+    steps.call(SEARCH, 1)
+    steps.wait([CALL], 1)
+    (told,) = steps.reports()
+    assert [tool.call_id for tool in told.tools] == ["f"]
+
+
+def test_no_tokens_are_no_usage() -> None:
+    assert usage(None) is None
