@@ -1,0 +1,1 @@
+"""Recordings: format, redaction, matching, pace. Pure."""

@@ -1,0 +1,296 @@
+"""From what passes in one exchange to the lines of one interaction. The single place where anything is written.
+
+A Take is fed on the writer's thread, in the order things happened; each call gives the lines to append. The
+request's line waits for the response's head, so that it has the whole body. The frames of an event stream are
+lines as they come; any other body, and a compressed one, is held (bounded) until it has ended, because only
+whole it can be decoded, redacted and shown.
+
+What leaves a Take was redacted: there is no other way from a chunk to a line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from wiretape.cassette.format import Ended, Interaction, end_line, frame_line, may_stand, request_line, response_line
+from wiretape.cassette.ids import Aliases
+from wiretape.cassette.redact import Redactor
+from wiretape.cassette.secrets import Secrets
+from wiretape.errors import BodyTooLarge, DecodeFailed
+from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
+from wiretape.wire.encoding import Inflater
+from wiretape.wire.headers import end_to_end, is_event_stream, value, without
+from wiretape.wire.sse import Framer
+
+_SHA_DIGITS = 16
+_NO_ALIASES = Aliases()
+_PROBE_BYTES = 1024
+_NOT_IN_TARGET = re.compile(rb"[\x00-\x20\x7f]")
+_ENDED = {
+    How.COMPLETE: Ended.COMPLETE,
+    How.UPSTREAM_FAILED: Ended.UPSTREAM_FAILED,
+    How.CLIENT_LEFT: Ended.CLIENT_LEFT,
+}
+"""Whatever else happened, an answer was not recorded to its own end."""
+
+
+class RecordLimits(Struct, frozen=True, kw_only=True):
+    """What a recording may hold of one exchange."""
+
+    body_bytes_max: int = 16 << 20
+    """Bytes of both bodies of one exchange as they came, and of each decoded; beyond it is not recorded but counted."""
+    frame_bytes_max: int = 1 << 20
+    """Bytes of one frame of an event stream; the same."""
+    secrets_max: int = 32
+    """Secrets that are looked for everywhere; older ones only where they stand and in their own exchange."""
+
+
+class Decoded(Struct, frozen=True):
+    """A body without its content coding, in the pieces in which it came."""
+
+    pieces: tuple[bytes, ...]
+    headers: Headers
+    enc: str | None
+
+    @property
+    def body(self) -> bytes:
+        """All of it."""
+        return b"".join(self.pieces)
+
+
+def decoded(pieces: Sequence[bytes], headers: Headers, bytes_max: int) -> Decoded:
+    """The body decoded and its Content-Encoding taken off; as it came where it cannot be decoded.
+
+    Raises BodyTooLarge.
+    """
+    coding = value(headers, b"content-encoding")
+    if coding is None or not any(pieces):
+        return Decoded(tuple(pieces), headers, None)
+    try:
+        inflater = Inflater(coding, bytes_max)
+        plain = [inflater.feed(piece) for piece in pieces]
+        inflater.finish()
+    except DecodeFailed:
+        return Decoded(tuple(pieces), headers, None)
+    return Decoded(tuple(plain), without(headers, {b"content-encoding"}), coding)
+
+
+def redacted_body(came: Decoded, redactor: Redactor, bytes_max: int) -> bytes:
+    """The body redacted. Raises DecodeFailed where a secret stands inside a coding that cannot be undone whole."""
+    if came.enc is None and value(came.headers, b"content-encoding") is not None:
+        readable = _readable_part(came, bytes_max)
+        if redactor.text(readable) != readable:
+            raise DecodeFailed("A secret stands in a body that cannot be decoded whole; the exchange is not stored.")
+    return redactor.body(came.body, came.headers)
+
+
+def _readable_part(came: Decoded, bytes_max: int) -> bytes:
+    """What anybody could decode of a damaged or unfinished body."""
+    body, plain = came.body, bytearray()
+    try:
+        inflater = Inflater(value(came.headers, b"content-encoding") or "", bytes_max)
+        for start in range(0, len(body), _PROBE_BYTES):
+            plain += inflater.feed(body[start : start + _PROBE_BYTES])
+    except DecodeFailed:
+        pass
+    return bytes(plain)
+
+
+def redacted_target(target: str, redactor: Redactor) -> str:
+    """The target as it is stored: what cannot stand in one is escaped, on both sides alike."""
+    raw = redactor.target(target.encode("utf-8", "surrogateescape"))
+    return _NOT_IN_TARGET.sub(lambda match: b"%%%02X" % match[0][0], raw).decode("utf-8", "backslashreplace")
+
+
+def stored_headers(headers: Headers, redactor: Redactor) -> Headers:
+    """The fields as they are stored: end to end, redacted, and only what a header may hold."""
+    return tuple(field for field in redactor.headers(end_to_end(headers)) if may_stand(*field))
+
+
+def redactor_for(request: Request, shared: Secrets) -> Redactor:
+    """A redactor that knows what the request's head tells."""
+    return Redactor(shared, request.target.encode("utf-8", "surrogateescape"), request.headers)
+
+
+class Take:
+    """One exchange being recorded. Each call gives the lines to append to the journal.
+
+    `sent`, `head`, `chunk` and `end` are the Observer's calls; they raise BodyTooLarge, FrameTooLarge or
+    DecodeFailed where the exchange cannot be recorded: call `cut` then.
+    """
+
+    def __init__(self, index: int, request: Request, t0_ms: int, secrets: Secrets, limits: RecordLimits) -> None:
+        self._request = request
+        self._limits = limits
+        self._redactor = redactor_for(request, secrets)
+        self._so_far = Interaction(index=index, method=request.method, target="/", t0_ms=t0_ms)
+        self._sent: list[bytes] = []
+        self._written_bytes = -1
+        self._head: Head | None = None
+        self._stream: _Stream | None = None
+        self._pieces: list[bytes] = []
+        self._times: list[int] = []
+        self.held_bytes = 0
+
+    def sent(self, chunk: Chunk) -> list[bytes]:
+        """A piece of the request's body."""
+        self._hold(chunk.data)
+        self._sent.append(chunk.data)
+        return []
+
+    def head(self, head: Head) -> list[bytes]:
+        """The response's head."""
+        request = self._request_line()
+        headers = stored_headers(head.headers, self._redactor)
+        self._so_far = replace(self._so_far, status=head.status, headers=headers)
+        self._head = head
+        if not is_event_stream(headers) or value(headers, b"content-encoding") is not None:
+            return request
+        self._stream = _Stream(self._so_far.index, self._redactor, self._limits.frame_bytes_max)
+        return [*request, response_line(self._so_far, _NO_ALIASES)]
+
+    def chunk(self, chunk: Chunk) -> list[bytes]:
+        """A piece of the response's body."""
+        self._times.append(max(chunk.at_ns - self._request.at_ns, 0) // 1_000_000)
+        if self._stream is not None:
+            return self._stream.feed(chunk.data)
+        self._hold(chunk.data)
+        self._pieces.append(chunk.data)
+        return []
+
+    def end(self, ending: Ending) -> list[bytes]:
+        """The end; an exchange that Wiretape refused leaves nothing."""
+        if ending.how is How.REFUSED:
+            return self.cut()
+        request = [] if self._written_bytes == sum(map(len, self._sent)) else self._request_line()
+        self._so_far = replace(self._so_far, how=_ENDED.get(ending.how, Ended.RECORDER))
+        if self._stream is not None:
+            return [*request, *self._stream.finish(), self._stream_end(self._stream)]
+        return request + ([self._bare_end()] if self._head is None else self._whole(self._head))
+
+    def cut(self) -> list[bytes]:
+        """Closed by the recorder; nothing, where nothing was written."""
+        if self._written_bytes < 0:
+            return []
+        size, sha = (0, _sha(b"")) if self._stream is None else (self._stream.size, self._stream.sha)
+        return [end_line(replace(self._so_far, how=Ended.RECORDER), size, sha)]
+
+    def _hold(self, data: bytes) -> None:
+        self.held_bytes += len(data)
+        if self.held_bytes > self._limits.body_bytes_max:
+            raise BodyTooLarge(
+                f"A body is over {self._limits.body_bytes_max} bytes; raise body_bytes_max to record it."
+            )
+
+    def _request_line(self) -> list[bytes]:
+        """With the body as far as it came; written again where it went on after the answer began."""
+        came = decoded(self._sent, self._request.headers, self._limits.body_bytes_max)
+        self._so_far = replace(
+            self._so_far,
+            session=self._request.session,
+            target=redacted_target(self._request.target, self._redactor),
+            request_headers=stored_headers(came.headers, self._redactor),
+            request_body=redacted_body(came, self._redactor, self._limits.body_bytes_max),
+            request_enc=came.enc,
+        )
+        line = request_line(self._so_far, _NO_ALIASES)
+        self._written_bytes = sum(map(len, self._sent))
+        return [line]
+
+    def _whole(self, head: Head) -> list[bytes]:
+        """The response and the end of an exchange whose body was held."""
+        came = decoded(self._pieces, head.headers, self._limits.body_bytes_max)
+        headers = stored_headers(came.headers, self._redactor)
+        if is_event_stream(headers) and came.enc is not None:
+            return self._compressed_stream(came, headers)
+        body = redacted_body(came, self._redactor, self._limits.body_bytes_max)
+        sizes = fitted([len(piece) for piece in came.pieces], [(0, len(came.body), len(body))])
+        done = replace(self._so_far, headers=headers, body=body, enc=came.enc, chunks=self._gaps(sizes))
+        return [response_line(done, _NO_ALIASES), end_line(done, len(body), done.sha)]
+
+    def _compressed_stream(self, came: Decoded, headers: Headers) -> list[bytes]:
+        self._so_far = replace(self._so_far, headers=headers, enc=came.enc)
+        stream = _Stream(self._so_far.index, self._redactor, self._limits.frame_bytes_max)
+        lines = [line for piece in came.pieces for line in stream.feed(piece)] + stream.finish()
+        return [response_line(self._so_far, _NO_ALIASES), *lines, self._stream_end(stream)]
+
+    def _stream_end(self, stream: _Stream) -> bytes:
+        done = replace(self._so_far, chunks=self._gaps(fitted(stream.reads, stream.changes)))
+        return end_line(done, stream.size, stream.sha)
+
+    def _bare_end(self) -> bytes:
+        """No head came, so there is no answer."""
+        return end_line(self._so_far, 0, _sha(b""))
+
+    def _gaps(self, sizes: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """Differences of rounded times, so that rounding does not add up."""
+        steps = pairwise([0, *self._times])
+        return tuple((at - last, size) for (last, at), size in zip(steps, sizes, strict=True))
+
+
+class _Stream:
+    """An event stream on its way to lines, frame by frame."""
+
+    def __init__(self, index: int, redactor: Redactor, frame_bytes_max: int) -> None:
+        self._index = index
+        self._redactor = redactor
+        self._framer = Framer(frame_bytes_max)
+        self._hash = hashlib.sha256()
+        self._at = 0
+        self.size = 0
+        """Bytes that were stored."""
+        self.reads: list[int] = []
+        """Bytes of each read."""
+        self.changes: list[tuple[int, int, int]] = []
+        """(where, bytes that came, bytes stored) for each frame that redaction made longer or shorter."""
+
+    @property
+    def sha(self) -> str:
+        return self._hash.hexdigest()[:_SHA_DIGITS]
+
+    def feed(self, data: bytes) -> list[bytes]:
+        self.reads.append(len(data))
+        return [self._line(frame.raw) for frame in self._framer.feed(data)]
+
+    def finish(self) -> list[bytes]:
+        return [self._line(frame.raw) for frame in self._framer.finish()]
+
+    def _line(self, raw: bytes) -> bytes:
+        stored = self._redactor.text(raw)
+        if len(stored) != len(raw):
+            self.changes.append((self._at, len(raw), len(stored)))
+        self._at += len(raw)
+        self.size += len(stored)
+        self._hash.update(stored)
+        return frame_line(self._index, stored, _NO_ALIASES)
+
+
+def fitted(reads: Sequence[int], changes: Sequence[tuple[int, int, int]]) -> list[int]:
+    """The sizes of reads, in bytes as stored; `changes` are (where, bytes that came, bytes stored), in order.
+
+    A read that ended inside a changed stretch ends there still, or at its end where it became shorter.
+    """
+    sizes: list[int] = []
+    came = stored_before = shift = passed = 0
+    for size in reads:
+        came += size
+        while passed < len(changes) and changes[passed][0] + changes[passed][1] <= came:
+            shift += changes[passed][2] - changes[passed][1]
+            passed += 1
+        stored = came + shift
+        if passed < len(changes) and changes[passed][0] < came:
+            start, _, length = changes[passed]
+            stored = min(came, start + length) + shift
+        sizes.append(stored - stored_before)
+        stored_before = stored
+    return sizes
+
+
+def _sha(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:_SHA_DIGITS]

@@ -1,0 +1,104 @@
+"""The file a recording is appended to: locked, and whole lines or nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Self
+
+from msgspec import Struct
+
+from wiretape.errors import CassetteError, CassetteLocked
+
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+
+
+class Written(Struct, frozen=True):
+    """How much of an append is on disk: all of it, or the whole lines before the error."""
+
+    kept: int
+    error: OSError | None = None
+
+
+class Journal:
+    """One journal, open for appending by one process; `open` raises CassetteLocked for the second."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._size = os.fstat(descriptor).st_size
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The journal at this path, made if it is not there. Raises CassetteError and CassetteLocked."""
+        try:
+            path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            return cls(path, _locked(path))
+        except CassetteError:
+            raise
+        except OSError as error:
+            raise CassetteError(f"{path}: cannot be opened for recording: {error.strerror}.") from error
+
+    def read(self) -> bytes:
+        """All that is in it."""
+        return os.pread(self._descriptor, self._size, 0)
+
+    def cut(self, size: int) -> None:
+        """Keep the first `size` bytes; what follows is appended there."""
+        os.ftruncate(self._descriptor, size)
+        self._size = size
+
+    def append(self, lines: bytes) -> Written:
+        """Add whole lines. After an error the file ends with its last whole line."""
+        written = 0
+        try:
+            while written < len(lines):
+                written += os.pwrite(self._descriptor, lines[written:], self._size + written)
+        except OSError as error:
+            kept = lines.rfind(b"\n", 0, written) + 1
+            self.cut(self._size + kept)
+            return Written(kept, error)
+        self._size += written
+        return Written(written)
+
+    def sync(self) -> OSError | None:
+        """Wait until it is on the disk. An error is final: a later sync would not tell what this one lost."""
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            return error
+        return None
+
+    def close(self) -> None:
+        """Give up file and lock."""
+        os.close(self._descriptor)
+
+    def remove(self) -> None:
+        """Take the file away, while still locked."""
+        self.path.unlink()
+        self.close()
+
+
+def _locked(path: Path) -> int:
+    """A descriptor that holds the lock on the file now at this path; another may have sealed it in between."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise CassetteLocked(
+                f"{path}: another process records to this cassette; stop it, or record to another name."
+            ) from error
+        if _is_at(descriptor, path):
+            return descriptor
+        os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,291 @@
+"""Recording: observers put what they saw on a bounded queue; one thread writes it to the journal.
+
+On the caller's thread (one event loop) an observer only appends to the queue. The writer's thread redacts,
+encodes and appends, so nothing unredacted is ever on disk. It writes at least every `journal_lag_s` and syncs
+when an interaction has ended. When the queue is full the interaction is closed as cut; when the disk refuses,
+the journal is cut back to its last whole line and the recording stops with a reason. Traffic notices neither.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from wiretape.cassette.format import Header
+from wiretape.cassette.recorder import RecordLimits, Take
+from wiretape.cassette.secrets import Secrets
+from wiretape.edge.journal import Journal
+from wiretape.edge.tapes import Sealed, Start, journal_path, load, seal_locked, start, tape_path, timestamp
+from wiretape.exchange import Chunk, Ending, Head, Observer, Request
+
+_USER_INFO = re.compile(r"//[^/@]*@")
+_END_LINE = b'{"k":"end"'
+_NS_PER_MS = 1_000_000
+
+_Step = Callable[[Take, Any], list[bytes]]
+
+
+class RecordOptions(RecordLimits, frozen=True, kw_only=True):
+    """The limits of a recording."""
+
+    journal_lag_s: float = 0.05
+    """Seconds after which what was seen is in the journal at the latest."""
+    journal_queue_max: int = 20_000
+    """Pieces that wait for the writer, over all exchanges; an exchange that passes it is closed as cut."""
+    journal_queue_bytes_max: int = 64 << 20
+    """Bytes of these pieces; the same."""
+    held_bytes_max: int = 256 << 20
+    """Bytes of bodies that the writer holds until their exchanges end; the same."""
+
+
+class _Slot:
+    """One exchange's place in the recording."""
+
+    __slots__ = ("closed", "index", "overrun", "request", "t0_ms", "take")
+
+    def __init__(self, index: int, request: Request, t0_ms: int) -> None:
+        self.index = index
+        self.request = request
+        self.t0_ms = t0_ms
+        self.overrun = False
+        """The caller found no room: it puts nothing more."""
+        self.closed = False
+        """The writer is done with it, at its end or before."""
+        self.take: Take | None = None
+        """Made by the writer, because making it looks for secrets."""
+
+
+class _Queue:
+    """Pieces on their way from the caller's thread to the writer's; bounded in number and bytes.
+
+    Each side has its own counter of bytes, so neither needs a lock.
+    """
+
+    def __init__(self, options: RecordOptions) -> None:
+        self._pieces: deque[tuple[_Slot, _Step, Any, int]] = deque()
+        self._pieces_max = options.journal_queue_max
+        self._bytes_max = options.journal_queue_bytes_max
+        self._put_bytes = 0
+        self._taken_bytes = 0
+        self.wake = threading.Event()
+
+    def put(self, slot: _Slot, step: _Step, value: object, size: int) -> bool:
+        """Whether there was room."""
+        if len(self._pieces) >= self._pieces_max or self._put_bytes + size - self._taken_bytes > self._bytes_max:
+            return False
+        self._put_bytes += size
+        self._pieces.append((slot, step, value, size))
+        if not self.wake.is_set():
+            self.wake.set()
+        return True
+
+    def force(self, slot: _Slot, step: _Step) -> None:
+        """The last piece of an exchange, whatever the bound."""
+        self._pieces.append((slot, step, None, 0))
+        self.wake.set()
+
+    def take(self) -> list[tuple[_Slot, _Step, Any]]:
+        """What waits now, not what comes meanwhile."""
+        taken = [self._pieces.popleft() for _ in range(len(self._pieces))]
+        self._taken_bytes += sum(size for *_, size in taken)
+        return [(slot, step, value) for slot, step, value, _ in taken]
+
+
+class Recording:
+    """One cassette being recorded; made by `open`. Observers of one event loop feed it; `seal` ends it."""
+
+    def __init__(self, stem: Path, journal: Journal, begin: Start, options: RecordOptions, *, over: bool) -> None:
+        self.name = str(stem)
+        self._stem = stem
+        self._journal = journal
+        self._over = over
+        self._next_index = begin.index
+        self._began_ns = begin.began_ns
+        self._origin_ns: int | None = None
+        self._lost = 0
+        self._queue = _Queue(options)
+        self._writer = _Writer(journal, self._queue, options)
+        self._thread = threading.Thread(target=self._writer.run, name="wiretape-journal", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(  # noqa: PLR0913 - what a recording is, and one word on what becomes of an older one
+        cls, stem: Path, upstream: str, by: str, wall_ns: int, options: RecordOptions, *, over: bool = False
+    ) -> Self:
+        """Begin, or go on after a crash, to record to this stem.
+
+        What is recorded is added to a cassette that is there already; with `over` it replaces it. Raises
+        CassetteLocked while another process records to it, CassetteError where what is there cannot be read.
+        """
+        header = Header(by=by, recorded=timestamp(wall_ns), upstream=_USER_INFO.sub("//", upstream))
+        if not over and tape_path(stem).exists():
+            load(tape_path(stem))
+        journal = Journal.open(journal_path(stem))
+        try:
+            return cls(stem, journal, start(journal, header), options, over=over)
+        except BaseException:
+            journal.close()
+            raise
+
+    @property
+    def dropped(self) -> int:
+        """Interactions that were lost to a bound, to what they held or to the disk."""
+        return self._lost + self._writer.dropped
+
+    @property
+    def reason(self) -> str | None:
+        """Why recording has stopped, where it has; every exchange from then on counts as dropped."""
+        return self._writer.reason
+
+    def observer(self, request: Request) -> Observer:
+        """One exchange's observer: its calls append to a queue, they never wait."""
+        slot = _Slot(self._next_index, request, self._t0_ms(request))
+        self._next_index += 1
+        if self._writer.reason is not None:
+            self._lost += 1
+            slot.overrun = True
+        return _Recorded(self, slot)
+
+    def put(self, slot: _Slot, step: _Step, value: object, size: int) -> None:
+        """One call of an observer."""
+        if slot.overrun or slot.closed or self._queue.put(slot, step, value, size):
+            return
+        self._lost += 1
+        slot.overrun = True
+        self._queue.force(slot, _cut)
+
+    def seal(self) -> Sealed:
+        """Stop, and make the sealed file; the journal goes. Raises CassetteError; then the journal stays.
+
+        Exchanges that are still open are closed as cut by the recorder.
+        """
+        self._writer.stop()
+        self._thread.join()
+        return seal_locked(self._journal, self._stem, over=self._over)
+
+    def _t0_ms(self, request: Request) -> int:
+        """By the monotonic clock, from where the wall clock stood at the first request."""
+        if self._origin_ns is None:
+            self._origin_ns = request.at_ns - max(request.wall_ns - self._began_ns, 0)
+        return max(request.at_ns - self._origin_ns, 0) // _NS_PER_MS
+
+
+class _Recorded:
+    """The Observer of one exchange."""
+
+    __slots__ = ("_put", "_slot")
+
+    def __init__(self, recording: Recording, slot: _Slot) -> None:
+        self._put = recording.put
+        self._slot = slot
+
+    def sent(self, chunk: Chunk) -> None:
+        self._put(self._slot, Take.sent, chunk, len(chunk.data))
+
+    def head(self, head: Head) -> None:
+        self._put(self._slot, Take.head, head, 0)
+
+    def chunk(self, chunk: Chunk) -> None:
+        self._put(self._slot, Take.chunk, chunk, len(chunk.data))
+
+    def end(self, ending: Ending) -> None:
+        self._put(self._slot, Take.end, ending, 0)
+
+
+class _Writer:
+    """What the writer's thread does: take from the queue, let each Take make its lines, append them."""
+
+    def __init__(self, journal: Journal, queue: _Queue, options: RecordOptions) -> None:
+        self.dropped = 0
+        self.reason: str | None = None
+        self._journal = journal
+        self._queue = queue
+        self._options = options
+        self._secrets = Secrets(options.secrets_max)
+        self._open: dict[int, Take] = {}
+        self._held_bytes = 0
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Until `stop`, and then what is left."""
+        while not self._stop.is_set():
+            self._queue.wake.wait()
+            self._queue.wake.clear()
+            self._write()
+            self._stop.wait(self._options.journal_lag_s / 2)
+        self._write()
+
+    def stop(self) -> None:
+        """From the caller's thread: write what waits, then end."""
+        self._stop.set()
+        self._queue.wake.set()
+
+    def _write(self) -> None:
+        taken = self._queue.take()
+        if self.reason is not None:
+            return
+        lines = b"".join(line for piece in taken for line in self._lines(*piece))
+        if lines:
+            self._append(lines)
+
+    def _append(self, lines: bytes) -> None:
+        written = self._journal.append(lines)
+        if written.error is not None:
+            self._fail(written.error, lines[written.kept :])
+        elif _END_LINE in lines and (error := self._journal.sync()) is not None:
+            self._fail(error, lines)
+
+    def _fail(self, error: OSError, lost: bytes) -> None:
+        """Recording ends here. Every exchange of which something is missing counts as dropped."""
+        self.reason = f"{self._journal.path}: {error.strerror}; recording has stopped, traffic goes on."
+        self.dropped += len(self._open) + lost.count(_END_LINE)
+        self._open.clear()
+
+    def _lines(self, slot: _Slot, step: _Step, value: object) -> list[bytes]:
+        if slot.closed:
+            return []
+        try:
+            lines = self._step(slot, step, value)
+        except Exception:  # noqa: BLE001 - whatever one exchange holds, the others are recorded
+            return self._drop(slot)
+        if self._held_bytes > self._options.held_bytes_max:
+            return lines + self._drop(slot)
+        if step in _LAST:
+            self._close(slot)
+        return lines
+
+    def _step(self, slot: _Slot, step: _Step, value: object) -> list[bytes]:
+        if slot.take is None:
+            slot.take = Take(slot.index, slot.request, slot.t0_ms, self._secrets, self._options)
+            self._open[slot.index] = slot.take
+        held = slot.take.held_bytes
+        try:
+            return step(slot.take, value)
+        finally:
+            self._held_bytes += slot.take.held_bytes - held
+
+    def _drop(self, slot: _Slot) -> list[bytes]:
+        """Close an exchange that cannot be recorded."""
+        self.dropped += 1
+        lines = slot.take.cut() if slot.take is not None else []
+        self._close(slot)
+        return lines
+
+    def _close(self, slot: _Slot) -> None:
+        slot.closed = True
+        if slot.take is not None:
+            self._held_bytes -= slot.take.held_bytes
+        slot.take = None
+        self._open.pop(slot.index, None)
+
+
+def _cut(take: Take, _: object) -> list[bytes]:
+    """The step of an exchange for which the queue had no room."""
+    return take.cut()
+
+
+_LAST = frozenset({Take.end, _cut})

@@ -1,0 +1,26 @@
+"""Cassettes on disk, as the rest of the program sees them: recording, loading, sealing, listing, naming."""
+
+from wiretape.edge.recording import Recording, RecordOptions
+from wiretape.edge.tapes import (
+    Sealed,
+    journal_path,
+    listing,
+    load,
+    seal_journal,
+    stem_of,
+    tape_path,
+    write_tape,
+)
+
+__all__ = [
+    "RecordOptions",
+    "Recording",
+    "Sealed",
+    "journal_path",
+    "listing",
+    "load",
+    "seal_journal",
+    "stem_of",
+    "tape_path",
+    "write_tape",
+]

@@ -1,0 +1,56 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wiretape.cassette.format import Interaction
+from wiretape.cassette.pace import fits, schedule
+
+BODY = b"first second"
+
+
+def answer(chunks: tuple[tuple[int, int], ...], frames: tuple[int, ...] = (), body: bytes = BODY) -> Interaction:
+    return Interaction(index=1, method="GET", target="/", status=200, body=body, chunks=chunks, frames=frames)
+
+
+@pytest.mark.parametrize(
+    ("speed", "offsets"), [(1, [0.35, 0.362]), (2, [0.175, 0.181]), (0, [0, 0]), (0.5, [0.7, 0.724])]
+)
+def test_pieces_leave_at_their_recorded_offset(speed: float, offsets: list[float]) -> None:
+    found = schedule(answer(((350, 6), (12, 6))), speed)
+    assert [data for _, data in found] == [b"first ", b"second"]
+    assert [offset for offset, _ in found] == pytest.approx(offsets)
+
+
+def test_an_empty_reads_gap_goes_to_the_next() -> None:
+    assert schedule(answer(((5, 0), (5, 6), (5, 0), (5, 6))), 1) == [(0.01, b"first "), (0.02, b"second")]
+
+
+def test_times_that_no_longer_fit_fall_back_to_the_frames_borders() -> None:
+    edited = answer(((100, 3), (50, 3), (150, 90)), frames=(6, 4, 2))
+    assert not fits(edited)
+    assert schedule(edited, 1) == [(0.1, b"first "), (0.2, b"seco"), (0.3, b"nd")]
+
+
+@pytest.mark.parametrize("chunks", [(), ((7, 3),)])
+def test_a_body_without_frames_whose_times_do_not_fit_leaves_in_one_piece(chunks: tuple[tuple[int, int], ...]) -> None:
+    assert schedule(answer(chunks), 1) == [(0.007 if chunks else 0.0, BODY)]
+
+
+def test_an_empty_body_has_no_pieces() -> None:
+    assert schedule(answer((), body=b""), 1) == []
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 999), st.integers(0, 9)).map(tuple), max_size=8).map(tuple),
+    st.floats(0, 100),
+    st.booleans(),
+)
+def test_every_byte_leaves_once_in_order_and_never_earlier_than_the_last(
+    chunks: tuple[tuple[int, int], ...], speed: float, fit: bool
+) -> None:
+    body = bytes(range(sum(size for _, size in chunks) + (0 if fit else 1)))
+    found = schedule(answer(chunks, body=body), speed)
+    offsets = [offset for offset, _ in found]
+    assert b"".join(data for _, data in found) == body
+    assert offsets == sorted(offsets)
+    assert all(data for _, data in found)

@@ -1,0 +1,208 @@
+import gzip
+import zlib
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.tapes import JSON, KEY, MS, STREAM, journal, only, request, taken, tape
+from wiretape.cassette.format import Ended
+from wiretape.cassette.recorder import RecordLimits, Take, fitted
+from wiretape.cassette.secrets import Secrets
+from wiretape.errors import BodyTooLarge, DecodeFailed, FrameTooLarge
+from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
+
+GZIP: Headers = ((b"Content-Encoding", b"gzip"),)
+BODY = b'{"id":"thread_abc123","text":"' + b"words " * 400 + b'"}'
+FRAMES = b'event: a\ndata: {"x":1}\n\n: keep-alive\n\ndata: [DONE]\n\n'
+
+
+def take(asked: Request | None = None, limits: RecordLimits | None = None) -> Take:
+    return Take(1, asked or request("POST"), 0, Secrets(), limits or RecordLimits())
+
+
+@given(st.binary(max_size=60), st.lists(st.integers(0, 60)))
+def test_any_body_in_any_pieces_comes_back_to_the_byte(body: bytes, cuts: list[int]) -> None:
+    borders = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
+    pieces = [body[start:end] for start, end in pairwise(borders)]
+    for headers in (JSON, STREAM):
+        one = only(tape(taken(request(), headers=headers, chunks=pieces)))
+        assert (one.body, [size for _, size in one.chunks]) == (body, [len(piece) for piece in pieces])
+
+
+def test_an_event_stream_is_written_frame_by_frame_as_it_comes() -> None:
+    one = take()
+    assert [line[:9] for line in one.head(Head(200, STREAM, 0))] == [b'{"k":"req', b'{"k":"res']
+    assert one.chunk(Chunk(FRAMES[:30], 0)) == [b'{"k":"ev","i":1,"e":"a","d":{"x":1}}\n']
+    assert len(one.chunk(Chunk(FRAMES[30:], 0))) == 2
+
+
+def test_other_bodies_are_written_when_they_have_ended() -> None:
+    one = take()
+    assert one.sent(Chunk(b"{}", 0)) == []
+    assert len(one.head(Head(200, JSON, 0))) == 1
+    assert one.chunk(Chunk(BODY, 0)) == []
+    assert [line[:9] for line in one.end(Ending(How.COMPLETE, 0))] == [b'{"k":"res', b'{"k":"end']
+
+
+def test_times_count_from_the_requests_beginning_and_do_not_drift() -> None:
+    asked = request(at_ms=100)
+    one = take(asked)
+    lines = one.head(Head(200, JSON, 0))
+    for at_us in (100_900, 101_800, 102_700, 102_650):
+        one.chunk(Chunk(b"x", at_us * 1000))
+    assert only(tape(lines + one.end(Ending(How.COMPLETE, 0)))).chunks == ((0, 1), (1, 1), (1, 1), (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("how", "ended"),
+    [
+        (How.COMPLETE, Ended.COMPLETE),
+        (How.UPSTREAM_FAILED, Ended.UPSTREAM_FAILED),
+        (How.CLIENT_LEFT, Ended.CLIENT_LEFT),
+        (How.CANCELLED, Ended.RECORDER),
+    ],
+)
+def test_how_it_ended_is_kept_with_what_came(how: How, ended: Ended) -> None:
+    for headers in (JSON, STREAM):
+        one = only(tape(taken(request(), headers=headers, chunks=[FRAMES[:30]], how=how)))
+        assert (one.how, one.body) == (ended, FRAMES[:30])
+
+
+def test_a_refused_exchange_leaves_nothing() -> None:
+    one = take()
+    one.sent(Chunk(b"{}", 0))
+    assert one.end(Ending(How.REFUSED, 0)) == []
+
+
+def test_an_exchange_without_a_head_has_no_answer() -> None:
+    one = take()
+    one.sent(Chunk(b'{"a":1}', 0))
+    kept = only(tape(one.end(Ending(How.CLIENT_LEFT, 0))))
+    assert (kept.status, kept.request_body, kept.playable) == (None, b'{"a":1}', False)
+
+
+def test_a_request_that_goes_on_after_the_answer_began_is_kept_whole() -> None:
+    one = take()
+    lines = one.sent(Chunk(b"first,", 0)) + one.head(Head(413, JSON, 0)) + one.sent(Chunk(b"second", 0))
+    assert only(tape(lines + one.end(Ending(How.COMPLETE, 0)))).request_body == b"first,second"
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"deflate"])
+def test_compressed_bodies_are_stored_decoded(coding: bytes) -> None:
+    headers = ((b"Content-Encoding", coding),)
+    packed = gzip.compress(BODY) if coding == b"gzip" else zlib.compress(BODY)
+    one = only(
+        tape(taken(request("POST", headers=headers), packed, headers=headers, chunks=[packed[:20], packed[20:]]))
+    )
+    assert (one.request_body, one.request_enc, one.body, one.enc) == (BODY, coding.decode(), BODY, coding.decode())
+    assert one.headers == one.request_headers == ()
+    assert sum(size for _, size in one.chunks) == len(BODY)
+
+
+def test_a_compressed_event_stream_is_stored_in_frames() -> None:
+    packed = gzip.compress(FRAMES)
+    one = only(tape(taken(request(), headers=(*STREAM, *GZIP), chunks=[packed[:20], packed[20:]])))
+    assert (one.body, len(one.frames), one.enc, one.headers) == (FRAMES, 3, "gzip", STREAM)
+    assert sum(size for _, size in one.chunks) == len(FRAMES)
+
+
+@pytest.mark.parametrize(
+    ("packed", "coding"), [(gzip.compress(BODY)[:-9], b"gzip"), (b"not packed", b"gzip"), (b"\xff\x00", b"br")]
+)
+def test_what_cannot_be_decoded_is_kept_raw_with_its_coding(packed: bytes, coding: bytes) -> None:
+    headers = ((b"Content-Encoding", coding),)
+    one = only(tape(taken(request(), headers=headers, chunks=[packed], how=How.UPSTREAM_FAILED)))
+    assert (one.body, one.enc, one.headers) == (packed, None, headers)
+
+
+def test_a_secret_inside_a_coding_that_cannot_be_undone_whole_is_not_stored() -> None:
+    packed = gzip.compress(b"x" * 4000 + KEY + BODY)[:-9]
+    with pytest.raises(DecodeFailed, match="not stored"):
+        taken(request(headers=((b"api-key", KEY),)), headers=GZIP, chunks=[packed])
+
+
+def test_an_empty_body_with_a_coding_is_empty() -> None:
+    one = only(tape(taken(request(), headers=GZIP)))
+    assert (one.body, one.headers) == (b"", GZIP)
+
+
+@pytest.mark.parametrize("chunks", [[b"12345678901"], [b"123456", b"78901"]])
+def test_a_body_over_the_limit_is_not_recorded(chunks: list[bytes]) -> None:
+    with pytest.raises(BodyTooLarge):
+        taken(request(), chunks=chunks, limits=RecordLimits(body_bytes_max=10))
+
+
+def test_a_body_that_decodes_to_more_than_the_limit_is_not_recorded() -> None:
+    with pytest.raises(BodyTooLarge):
+        taken(request(), headers=GZIP, chunks=[gzip.compress(b"x" * 5000)], limits=RecordLimits(body_bytes_max=4000))
+
+
+def test_a_frame_over_the_limit_is_not_recorded() -> None:
+    with pytest.raises(FrameTooLarge):
+        taken(request(), headers=STREAM, chunks=[b"data: 1234567890"], limits=RecordLimits(frame_bytes_max=10))
+
+
+def test_an_exchange_that_is_cut_is_closed_by_the_recorder() -> None:
+    one = take()
+    assert one.cut() == []
+    lines = one.head(Head(200, STREAM, 0)) + one.chunk(Chunk(FRAMES, 0))
+    kept = tape(lines + one.cut())
+    assert (only(kept).how, only(kept).body, kept.notes) == (Ended.RECORDER, FRAMES, ())
+
+
+def test_an_exchange_that_is_cut_before_its_body_was_written_has_none() -> None:
+    one = take()
+    lines = one.head(Head(200, JSON, 0)) + one.chunk(Chunk(BODY, 0))
+    assert only(tape(lines + one.cut())).status is None
+
+
+def test_fields_of_one_connection_and_those_no_header_may_hold_are_left_out() -> None:
+    headers = ((b"Connection", b"x-a"), (b"X-A", b"1"), (b"Transfer-Encoding", b"chunked"), (b"X-B", b"a\r\nb"), *JSON)
+    one = only(tape(taken(request("POST", headers=headers), headers=headers)))
+    assert one.headers == one.request_headers == JSON
+
+
+@pytest.mark.parametrize(
+    ("target", "stored"), [("/a b\x7f", "/a%20b%7F"), ("/\udcff", "/\\xff"), ("/é?x=%7B%7B{{", "/é?x=%7B%7B{{")]
+)
+def test_a_target_is_stored_so_that_it_can_be_read_again(target: str, stored: str) -> None:
+    assert only(tape(taken(request(target=target)))).target == stored
+
+
+def test_a_secret_cut_by_a_chunk_is_found_and_the_reads_still_fit() -> None:
+    stream = b"data: 1\n\ndata: " + KEY + b"\n\ndata: 2\n\n"
+    for cut in range(1, len(stream)):
+        asked = request(headers=((b"api-key", KEY),))
+        one = only(tape(taken(asked, headers=STREAM, chunks=[stream[:cut], stream[cut:]])))
+        assert one.body == b"data: 1\n\ndata: {{secret:key#1}}\n\ndata: 2\n\n"
+        assert sum(size for _, size in one.chunks) == len(one.body)
+        assert one.chunks[0][1] == cut or cut > 9
+
+
+def test_the_journal_holds_what_came_before_the_end() -> None:
+    one = take()
+    lines = one.head(Head(200, STREAM, MS)) + one.chunk(Chunk(FRAMES, 2 * MS))
+    assert b'"d":"[DONE]"' in journal(lines)
+
+
+@given(
+    st.lists(st.integers(0, 20), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(0, 8), st.integers(1, 9), st.integers(0, 20)), max_size=4),
+)
+def test_reads_fit_the_stored_bytes_whatever_changed_length(
+    reads: list[int], steps: list[tuple[int, int, int]]
+) -> None:
+    changes, at = [], 0
+    for gap, came, stored in steps:
+        changes.append((at + gap, came, stored))
+        at += gap + came
+    reads[-1] += max(at - sum(reads), 0)
+    sizes = fitted(reads, changes)
+    assert sum(sizes) == sum(reads) + sum(stored - came for _, came, stored in changes)
+    assert all(size >= 0 for size in sizes)
+
+
+def test_reads_without_changes_are_what_they_are() -> None:
+    assert fitted([3, 0, 4], []) == [3, 0, 4]

@@ -1,0 +1,277 @@
+import errno
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.tapes import JSON, KEY, MS, STREAM, WALL_NS, request
+from wiretape.cassette.format import Ended
+from wiretape.edge.store import Recording, RecordOptions, journal_path, load, seal_journal, tape_path
+from wiretape.errors import CassetteError, CassetteLocked
+from wiretape.exchange import Chunk, Ending, Head, Headers, How, Observer
+
+FRAMES = [b'event: thread.run.created\ndata: {"id":"run_abc123"}\n\n', b"data: [DONE]\n\n"]
+QUICK = RecordOptions(journal_lag_s=0.001)
+
+
+@pytest.fixture
+def stem(tmp_path: Path) -> Path:
+    return tmp_path / "talks" / "weather"
+
+
+@pytest.fixture
+def made() -> Iterator[list[Recording]]:
+    """Recordings that a test leaves open are sealed behind it."""
+    recordings: list[Recording] = []
+    yield recordings
+    for recording in recordings:
+        recording.seal()
+
+
+def begun(stem: Path, options: RecordOptions = QUICK, wall_ns: int = WALL_NS, *, over: bool = False) -> Recording:
+    return Recording.open(stem, "https://u:p@api.example.com", "wiretape test", wall_ns, options, over=over)
+
+
+def watched(observer: Observer, chunks: list[bytes], headers: Headers = JSON, how: How = How.COMPLETE) -> None:
+    observer.sent(Chunk(b'{"a":1}', 0))
+    observer.head(Head(200, headers, MS))
+    for place, data in enumerate(chunks, 1):
+        observer.chunk(Chunk(data, place * 10 * MS))
+    observer.end(Ending(how, 99 * MS))
+
+
+def test_what_was_watched_is_sealed_and_loads(stem: Path) -> None:
+    recording = begun(stem)
+    watched(recording.observer(request("POST")), [b'{"id":"thread_abc123"}'])
+    watched(recording.observer(request("POST", "/v1/runs", at_ms=7)), FRAMES, STREAM)
+    sealed = recording.seal()
+    assert (recording.name, recording.dropped, recording.reason) == (str(stem), 0, None)
+    assert (sealed.path, sealed.interactions, sealed.incomplete) == (tape_path(stem), 2, 0)
+    content = load(sealed.path)
+    assert content.header.upstream == "https://api.example.com"
+    assert [(one.target, one.body, one.t0_ms) for one in content.interactions] == [
+        ("/v1/threads", b'{"id":"thread_abc123"}', 0),
+        ("/v1/runs", b"".join(FRAMES), 7),
+    ]
+    assert not journal_path(stem).exists()
+
+
+def test_a_second_recording_of_one_cassette_is_refused(stem: Path) -> None:
+    recording = begun(stem)
+    with pytest.raises(CassetteLocked):
+        begun(stem)
+    recording.seal()
+
+
+def test_a_recording_of_an_old_cassette_adds_and_over_it_replaces(stem: Path) -> None:
+    for over, count in ((False, 1), (False, 2), (True, 1)):
+        recording = begun(stem, wall_ns=WALL_NS + 60_000 * MS * (count - 1), over=over)
+        watched(recording.observer(request("POST")), [b"{}"])
+        assert recording.seal().interactions == count
+
+
+@pytest.mark.parametrize("name", ["weather.tape.jsonl", "weather.part.jsonl"])
+def test_a_damaged_cassette_is_not_recorded_to(stem: Path, name: str) -> None:
+    stem.parent.mkdir()
+    (stem.parent / name).write_bytes(b"<<<<<<<\nx\n")
+    for _ in range(2):
+        with pytest.raises(CassetteError, match="line 1"):
+            begun(stem)
+
+
+def test_an_exchange_that_is_open_at_the_end_is_closed_as_cut(stem: Path) -> None:
+    recording = begun(stem)
+    observer = recording.observer(request())
+    observer.head(Head(200, STREAM, 0))
+    observer.chunk(Chunk(FRAMES[0], 0))
+    assert recording.seal().incomplete == 1
+    (one,) = load(tape_path(stem)).interactions
+    assert (one.how, one.body) == (Ended.RECORDER, FRAMES[0])
+
+
+def test_a_recording_goes_on_after_a_crash_without_losing_what_had_ended(stem: Path) -> None:
+    stem.parent.mkdir()
+    recording = begun(stem)
+    watched(recording.observer(request("POST")), [b"{}"])
+    observer = recording.observer(request())
+    observer.head(Head(200, STREAM, 0))
+    crashed = stopped(recording)
+    for torn in (crashed + b'{"k":"ev","i":2,"e', crashed, crashed[:-1]):
+        again = stem.with_name(f"again{len(torn)}")
+        journal_path(again).write_bytes(torn)
+        resumed = begun(again, wall_ns=WALL_NS + 5000 * MS)
+        watched(resumed.observer(request("PUT", at_ms=5000)), [b"more"])
+        assert resumed.seal().interactions == 3
+        found = load(tape_path(again)).interactions
+        assert [(one.method, one.how, one.t0_ms) for one in found] == [
+            ("POST", "complete", 0),
+            ("GET", "recorder", 0),
+            ("PUT", "complete", 5000),
+        ]
+
+
+def stopped(recording: Recording) -> bytes:
+    """The journal as a kill right now would leave it: what the observers put is written, nothing is closed."""
+    recording._writer.stop()
+    recording._thread.join()
+    data = recording._journal.read()
+    recording._journal.remove()
+    return data
+
+
+def test_an_empty_journal_is_begun_anew(stem: Path) -> None:
+    stem.parent.mkdir()
+    journal_path(stem).write_bytes(b'{"k":"ta')
+    recording = begun(stem)
+    watched(recording.observer(request()), [b"{}"])
+    assert recording.seal().interactions == 1
+
+
+class Stalled:
+    """A recording whose writer has not come to run."""
+
+    def __init__(self, stem: Path, options: RecordOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr("threading.Thread.start", lambda _: None)
+            self.recording = begun(stem, options)
+
+    def goes_on(self) -> Recording:
+        self.recording._thread.start()
+        return self.recording
+
+
+@pytest.mark.parametrize(
+    "options",
+    [RecordOptions(journal_queue_max=4), RecordOptions(journal_queue_bytes_max=9), RecordOptions(held_bytes_max=9)],
+)
+def test_over_a_bound_that_exchange_is_closed_as_cut_and_counted(
+    stem: Path, monkeypatch: pytest.MonkeyPatch, options: RecordOptions
+) -> None:
+    stalled = Stalled(stem, options, monkeypatch)
+    full, other = stalled.recording.observer(request("POST")), stalled.recording.observer(request("GET", "/other"))
+    watched(full, [b"x" * 10] * 9)
+    recording = stalled.goes_on()
+    wait_until_written(recording)
+    other.head(Head(200, JSON, 0))
+    other.end(Ending(How.COMPLETE, 0))
+    sealed = recording.seal()
+    assert (recording.dropped, sealed.interactions, sealed.incomplete) == (1, 2, 1)
+    cut, whole = load(sealed.path).interactions
+    assert (cut.how, whole.how) == (Ended.RECORDER, Ended.COMPLETE)
+
+
+def wait_until_written(recording: Recording) -> None:
+    while recording._queue._pieces:
+        recording._thread.join(0.001)
+
+
+def test_what_cannot_be_recorded_is_dropped_and_counted_alone(stem: Path) -> None:
+    recording = begun(stem, RecordOptions(journal_lag_s=0.001, body_bytes_max=100))
+    watched(recording.observer(request("POST")), [b"x" * 60, b"x" * 60, b"x"])
+    recording.observer(request()).sent(Chunk(b"x" * 101, 0))
+    packed = gzip.compress(b"x" * 2000 + KEY)[:-3]
+    watched(
+        recording.observer(request("POST", headers=((b"api-key", KEY),))), [packed], ((b"Content-Encoding", b"gzip"),)
+    )
+    watched(recording.observer(request("PUT")), [b"fine"])
+    assert recording.seal().interactions == 3
+    assert recording.dropped == 3
+    assert [one.how for one in load(tape_path(stem)).interactions] == ["recorder", "recorder", "complete"]
+
+
+def test_an_exchange_that_cannot_even_begin_is_counted(stem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = begun(stem)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("wiretape.cassette.recorder.redactor_for", fail)
+    watched(recording.observer(request("POST")), [b"x"])
+    assert recording.seal().interactions == 0
+    assert recording.dropped == 1
+
+
+@pytest.mark.parametrize("call", ["pwrite", "fsync"])
+def test_a_disk_that_fails_stops_the_recording_with_a_reason(
+    stem: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    recording = begun(stem)
+    watched(recording.observer(request("POST")), [b"kept"])
+    still_open = recording.observer(request("GET", "/open"))
+    still_open.head(Head(200, STREAM, 0))
+    wait_until_synced(stem)
+    with monkeypatch.context() as patch:
+
+        def fail(*_: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr(os, call, fail)
+        watched(recording.observer(request("PUT")), [b"lost"])
+        while recording.reason is None:
+            recording._thread.join(0.001)
+    assert recording.reason == f"{journal_path(stem)}: No space left on device; recording has stopped, traffic goes on."
+    still_open.chunk(Chunk(b"x", 0))
+    watched(recording.observer(request("DELETE")), [b"too late"])
+    sealed = recording.seal()
+    kept = 1 if call == "pwrite" else 2
+    assert [one.body for one in load(sealed.path).interactions if one.playable][:kept] == [b"kept", b"lost"][:kept]
+    assert recording.dropped == 3
+
+
+def wait_until_synced(stem: Path) -> None:
+    while b'"/open"' not in journal_path(stem).read_bytes():
+        os.sched_yield()
+
+
+KILLED = """
+    import os, sys, time
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[2])
+    from support.tapes import STREAM, WALL_NS, request
+    from wiretape.edge.store import Recording, RecordOptions, journal_path
+    from wiretape.exchange import Chunk, Ending, Head, How
+    stem = Path(sys.argv[1])
+    recording = Recording.open(stem, "", "", WALL_NS, RecordOptions(journal_lag_s=0.002))
+    number = 0
+    while True:
+        observer = recording.observer(request("POST", f"/v1/{number}"))
+        observer.head(Head(200, STREAM, 0))
+        for _ in range(20):
+            observer.chunk(Chunk(b"data: {}\\n\\n" * 20, 0))
+        observer.end(Ending(How.COMPLETE, 0))
+        number += 1
+        if number % 20 == 0:
+            print(number, flush=True)
+            recording._thread.join(0.001)
+"""
+
+
+def test_a_killed_recorder_loses_nothing_that_had_ended_on_disk(stem: Path) -> None:
+    script = [sys.executable, "-c", textwrap.dedent(KILLED), str(stem), str(Path(__file__).parent.parent)]
+    with subprocess.Popen(script, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        while journal_path(stem).read_bytes().count(b'{"k":"end"') < 5:
+            os.sched_yield()
+        with pytest.raises(CassetteLocked):
+            seal_journal(stem)
+        child.send_signal(signal.SIGKILL)
+    ended = journal_path(stem).read_bytes().count(b'{"k":"end"')
+    sealed = seal_journal(stem)
+    found = load(sealed.path).interactions
+    assert sum(one.how is Ended.COMPLETE for one in found) >= ended - 1 > 0
+    assert all(one.body == b"data: {}\n\n" * 400 for one in found if one.how is Ended.COMPLETE)
+    assert [one.target for one in found] == [f"/v1/{number}" for number in range(len(found))]
+
+
+def test_no_journal_byte_holds_the_key(stem: Path) -> None:
+    recording = begun(stem)
+    asked = request("POST", f"/v1/x?key={KEY.decode()}", ((b"Authorization", b"Bearer " + KEY),))
+    watched(recording.observer(asked), [b"data: ", KEY, b"\n\ndata: 1", b"\n\n" + KEY], STREAM, How.UPSTREAM_FAILED)
+    assert KEY not in stopped(recording)
