@@ -1,0 +1,5 @@
+"""The audit store: tables, writer, reader."""
+
+from wiretape.ledger.options import LedgerOptions
+
+__all__ = ["LedgerOptions"]

@@ -1,0 +1,235 @@
+"""Reports to attributes, and when something counts as an error: pure, shared by spans, metrics and log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from wiretape.exchange import How, Trace
+from wiretape.ledger.quantile import quantile
+from wiretape.runs.report import AgentCreated, ExchangeReport, RunReport, StepReport, ToolReport
+from wiretape.telemetry import vocabulary as v
+from wiretape.telemetry.options import Peer
+
+Value = str | int | float | tuple[str, ...]
+Attributes = dict[str, Value]
+
+ATTRIBUTE_BYTES_MAX: Final = 8 * 1024
+"""UTF-8 bytes of one attribute value; what is longer is cut."""
+
+_UTF8_BYTES_MAX: Final = 4
+_CLIENT_ERROR: Final = 400
+_SERVER_ERROR: Final = 500
+
+
+def seconds(length_ns: int) -> float:
+    """Nanoseconds as seconds."""
+    return length_ns / 1e9
+
+
+def bounded(text: str) -> str:
+    """The text, cut to `ATTRIBUTE_BYTES_MAX` without breaking a character."""
+    if len(text) * _UTF8_BYTES_MAX <= ATTRIBUTE_BYTES_MAX:
+        return text
+    return text.encode()[:ATTRIBUTE_BYTES_MAX].decode(errors="ignore")
+
+
+def present(facts: Mapping[str, Value | None]) -> Attributes:
+    """What is known of the facts, texts bounded."""
+    return {
+        name: bounded(value) if isinstance(value, str) else value for name, value in facts.items() if value is not None
+    }
+
+
+def method_name(method: str) -> str:
+    """The method where the HTTP conventions know it, else `_OTHER`."""
+    return method if method in v.METHODS else v.OTHER
+
+
+def server_error(report: ExchangeReport) -> str | None:
+    """`error.type` of a SERVER span: a 5xx, or an answer cut short by anyone but the client."""
+    if report.how is How.CLIENT_LEFT:
+        return None
+    if report.how in {How.UPSTREAM_FAILED, How.CANCELLED}:
+        return report.code or report.how.value
+    if report.status is not None and report.status >= _SERVER_ERROR:
+        return report.code or str(report.status)
+    return None
+
+
+def upstream_status(report: ExchangeReport) -> int | None:
+    """The status the upstream sent; none when no head came from it."""
+    return None if report.head_ns is None else report.status
+
+
+def client_error(report: ExchangeReport) -> str | None:
+    """`error.type` of a CLIENT span: 4xx, 5xx, no head, or a torn body; a client that hung up is none."""
+    status = upstream_status(report)
+    if status is not None and status >= _CLIENT_ERROR:
+        return str(status)
+    if report.how in {How.UPSTREAM_FAILED, How.REFUSED}:
+        return report.code or report.how.value
+    return None
+
+
+def run_error(report: RunReport) -> str | None:
+    """`error.type` of a run: it failed, expired, or was given up for a reason we know.
+
+    A cancelled run, one cut at its token limit and one whose client left are no errors.
+    """
+    if report.outcome in {"failed", "expired"}:
+        return report.error or report.outcome
+    return report.error if report.outcome == "abandoned" else None
+
+
+def finish_reason(report: RunReport) -> str | None:
+    """The run's finish reason in the GenAI conventions' words."""
+    if report.outcome == "incomplete":
+        return v.INCOMPLETES.get(report.error or "", v.INCOMPLETES["max_completion_tokens"])
+    return v.FINISHES.get(report.outcome)
+
+
+def server_facts(report: ExchangeReport) -> Attributes:
+    """Attributes of the SERVER span."""
+    return present(
+        {
+            v.HTTP_REQUEST_METHOD: method_name(report.method),
+            v.HTTP_ROUTE: report.route,
+            v.HTTP_RESPONSE_STATUS_CODE: report.status,
+            v.ERROR_TYPE: server_error(report),
+            v.MODE: report.mode,
+            v.CASSETTE: report.cassette,
+        },
+    )
+
+
+def client_facts(report: ExchangeReport, peer: Peer | None) -> Attributes:
+    """Attributes of the upstream exchange's CLIENT span."""
+    return present(
+        {
+            v.HTTP_REQUEST_METHOD: method_name(report.method),
+            v.URL_TEMPLATE: report.route,
+            v.HTTP_RESPONSE_STATUS_CODE: upstream_status(report),
+            v.ERROR_TYPE: client_error(report),
+        },
+    ) | peer_facts(peer)
+
+
+def peer_facts(peer: Peer | None) -> Attributes:
+    """`server.*` of an upstream, where it is known."""
+    return {} if peer is None else present({v.SERVER_ADDRESS: peer.address, v.SERVER_PORT: peer.port})
+
+
+def provider(peer: Peer | None) -> str:
+    """`gen_ai.provider.name`; the protocol is OpenAI's where nothing else is said."""
+    return v.OPENAI if peer is None else peer.provider
+
+
+def agent_facts(agent: AgentCreated, report: ExchangeReport, peer: Peer | None) -> Attributes:
+    """Attributes of a `create_agent` span."""
+    return present(
+        {
+            v.OPERATION_NAME: v.CREATE_AGENT,
+            v.PROVIDER_NAME: provider(peer),
+            v.REQUEST_MODEL: agent.model,
+            v.AGENT_ID: agent.id,
+            v.AGENT_NAME: agent.name,
+            v.ERROR_TYPE: client_error(report),
+        },
+    ) | peer_facts(peer)
+
+
+def run_facts(report: RunReport, peer: Peer | None) -> Attributes:
+    """Attributes of an `invoke_agent` span."""
+    reason = finish_reason(report)
+    named: dict[str, Value | None] = {
+        v.OPERATION_NAME: v.INVOKE_AGENT,
+        v.PROVIDER_NAME: provider(peer),
+        v.REQUEST_MODEL: report.model_requested or report.model,
+        v.RESPONSE_MODEL: report.model,
+        v.AGENT_ID: report.assistant_id,
+        v.AGENT_NAME: report.assistant_name,
+        v.CONVERSATION_ID: report.thread_id,
+        v.FINISH_REASONS: None if reason is None else (reason,),
+        v.ERROR_TYPE: run_error(report),
+        v.MODE: report.mode,
+        v.CASSETTE: report.cassette,
+    }
+    return present(named | _own_facts(report) | _usage_facts(report)) | _time_facts(report) | peer_facts(peer)
+
+
+def _own_facts(report: RunReport) -> dict[str, Value | None]:
+    return {
+        v.RUN_ID: report.run_id,
+        v.RUN_STATUS: report.status,
+        v.RUN_OUTCOME: report.outcome,
+        v.RUN_USAGE_SOURCE: report.usage_source,
+        v.RUN_POLLS: report.polls,
+        v.RUN_EXCHANGES: report.exchanges,
+        v.RUN_EVENTS: report.events,
+        v.RUN_STEPS: len(report.steps),
+        v.RUN_TOOL_CALLS: tool_calls(report),
+        v.RUN_TTFT_KIND: report.first_token_kind,
+    }
+
+
+def tool_calls(report: RunReport) -> int:
+    """Tool calls of all the run's steps."""
+    return sum(len(step.tools) for step in report.steps)
+
+
+def _usage_facts(report: RunReport) -> dict[str, Value | None]:
+    usage = report.usage
+    if usage is None:
+        return {}
+    return {
+        v.USAGE_INPUT: usage.prompt,
+        v.USAGE_OUTPUT: usage.completion,
+        v.USAGE_CACHED: usage.cached,
+        v.USAGE_REASONING: usage.reasoning,
+    }
+
+
+def _time_facts(report: RunReport) -> Attributes:
+    lengths_ns = {
+        v.TIME_TO_FIRST_CHUNK: report.first_token_ns if report.streamed else None,
+        v.RUN_TTFE_S: report.first_event_ns,
+        v.RUN_TTFT_S: report.first_token_ns,
+        v.RUN_PHASE_QUEUE_S: report.queue_ns,
+        v.RUN_PHASE_MODEL_S: report.model_ns,
+        v.RUN_PHASE_TOOL_WAIT_S: report.tool_wait_ns,
+    }
+    ordered = sorted(report.gaps_ns)
+    gaps_ns = {name: quantile(ordered, percent) for name, percent in v.RUN_ITL_S}
+    return {name: seconds(length) for name, length in (lengths_ns | gaps_ns).items() if length is not None}
+
+
+def step_facts(step: StepReport, run: RunReport, profile: v.Profile) -> Attributes:
+    """Attributes of a `run_step` span; tokens are on the run alone, except where the profile says otherwise."""
+    facts: Attributes = present({v.ERROR_TYPE: step.error})
+    if step.usage is None:
+        return facts
+    facts |= dict(profile.step)
+    if profile.step_model is not None:
+        facts |= present({profile.step_model: run.model})
+    return facts | {name: getattr(step.usage, field) for name, field in profile.step_usage}
+
+
+def tool_facts(tool: ToolReport) -> Attributes:
+    """Attributes of an `execute_tool` span."""
+    return present(
+        {
+            v.OPERATION_NAME: v.EXECUTE_TOOL,
+            v.TOOL_NAME: tool.name,
+            v.TOOL_TYPE: v.TOOL_TYPES.get(tool.type),
+            v.TOOL_CALL_ID: tool.call_id,
+        },
+    )
+
+
+def joined_run(report: ExchangeReport) -> Trace | None:
+    """The trace of the run this exchange belongs to, unless this very exchange created it."""
+    created = report.run_trace
+    if created is None or report.run_span_id is None:
+        return None
+    return None if created.server_span_id == report.trace.server_span_id else created

@@ -1,0 +1,166 @@
+"""Reports to every sink, each behind a bounded queue and a thread of its own, so that no sink can hurt traffic.
+
+The event loop only appends to queues. A sink that raises loses that report; one that is slow or hangs fills its own
+queue, and what no longer fits is dropped. Both are counted by sink and warned about once a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
+from time import monotonic
+from typing import Protocol, runtime_checkable
+
+from structlog.typing import FilteringBoundLogger
+
+from wiretape.runs.report import ExchangeReport, RunReport, Sink
+from wiretape.telemetry.options import TelemetryOptions
+
+Report = ExchangeReport | RunReport
+Clock = Callable[[], float]
+
+
+@runtime_checkable
+class Gathering(Protocol):
+    """A sink that gathers reports and is told when to write them: when no more wait, or `batch_max` are held."""
+
+    @property
+    def gathered(self) -> int:
+        """Reports held; all of them are lost when `flush` raises."""
+        ...
+
+    def flush(self) -> None:
+        """Write what is held."""
+
+
+class _Lane:
+    """One sink, its queue and its thread."""
+
+    def __init__(self, sink: Sink, options: TelemetryOptions, logger: FilteringBoundLogger, clock: Clock) -> None:
+        self._sink = sink
+        self._gathering = sink if isinstance(sink, Gathering) else None
+        self._options = options
+        self._logger = logger
+        self._clock = clock
+        self._queue: SimpleQueue[Report | None] = SimpleQueue()
+        self._closed = False
+        self._close_by = 0.0
+        # Two counters, as each is written by one thread alone: the loop's, and the lane's.
+        self._refused = 0
+        self._failed = 0
+        self._warned_at: float | None = None
+        self._told = 0
+        self._thread = Thread(target=self._work, name=f"wiretape-sink-{sink.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def depth(self) -> int:
+        return self._queue.qsize()
+
+    @property
+    def dropped(self) -> int:
+        return self._refused + self._failed
+
+    def offer(self, report: Report) -> None:
+        if self._closed or self._queue.qsize() >= self._options.queue_max:
+            self._refused += 1
+        else:
+            self._queue.put(report)
+
+    def stop(self, close_by: float) -> None:
+        self._closed = True
+        self._close_by = close_by
+        self._queue.put(None)
+
+    def join(self) -> bool:
+        """Whether the thread ended in time."""
+        self._thread.join(max(0.0, self._close_by - self._clock()))
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while (report := self._queue.get()) is not None:
+            self._guarded(partial(self._deliver, report), 1)
+            if self._queue.empty() or self._gathered >= self._options.batch_max:
+                self._flush()
+            self._warn_of_refused()
+        self._flush()
+        self._guarded(lambda: self._sink.close(max(0.0, self._close_by - self._clock())), 0)
+
+    def _deliver(self, report: Report) -> None:
+        if isinstance(report, RunReport):
+            self._sink.run(report)
+        else:
+            self._sink.exchange(report)
+
+    @property
+    def _gathered(self) -> int:
+        return 0 if self._gathering is None else self._gathering.gathered
+
+    def _flush(self) -> None:
+        if self._gathering is not None and self._gathered:
+            self._guarded(self._gathering.flush, self._gathered)
+
+    def _guarded(self, call: Callable[[], None], lost: int) -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - whatever a sink raises, its lane lives on
+            self._failed += lost
+            self._warn(error=type(error).__name__, detail=str(error))
+
+    def _warn_of_refused(self) -> None:
+        if self._refused and self.dropped > self._told:
+            self._warn(error="QueueFull", detail=f"more than {self._options.queue_max} reports waited")
+
+    def _warn(self, *, error: str, detail: str) -> None:
+        now = self._clock()
+        if self._warned_at is not None and now - self._warned_at < self._options.warn_every_s:
+            return
+        self._warned_at, self._told = now, self.dropped
+        self._logger.warning("sink.failed", sink=self._sink.name, error=error, detail=detail, dropped=self.dropped)
+
+
+class Fanout:
+    """Hands each report to every sink. Neither call ever blocks or raises; both belong to one thread, the loop's."""
+
+    def __init__(
+        self,
+        sinks: Sequence[Sink],
+        options: TelemetryOptions,
+        logger: FilteringBoundLogger,
+        clock: Clock = monotonic,
+    ) -> None:
+        """Start one daemon thread per sink. `clock` gives monotonic seconds."""
+        self._clock = clock
+        self._lanes = {sink.name: _Lane(sink, options, logger, clock) for sink in sinks}
+
+    def exchange(self, report: ExchangeReport) -> None:
+        """Queue the report for every sink; dropped and counted where a queue is full or closed."""
+        for lane in self._lanes.values():
+            lane.offer(report)
+
+    def run(self, report: RunReport) -> None:
+        """As `exchange`, for a run."""
+        for lane in self._lanes.values():
+            lane.offer(report)
+
+    @property
+    def depth(self) -> int:
+        """Reports that wait, over all sinks."""
+        return sum(lane.depth for lane in self._lanes.values())
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Reports lost so far, by sink name: refused by a full queue, or by a sink that raised."""
+        return {name: lane.dropped for name, lane in self._lanes.items()}
+
+    def close(self, deadline_s: float) -> list[str]:
+        """Let every sink write what waits, and end; answers the names of those that did not within the deadline.
+
+        The deadline holds for all together. A thread that hangs is left behind: it is a daemon.
+        """
+        close_by = self._clock() + deadline_s
+        for lane in self._lanes.values():
+            lane.stop(close_by)
+        return [name for name, lane in self._lanes.items() if not lane.join()]

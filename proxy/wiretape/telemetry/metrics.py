@@ -1,0 +1,221 @@
+"""Reports to metrics: every instrument of the vocabulary, fed once per exchange and once per run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Observation
+
+from wiretape.runs.report import AgentCreated, ExchangeReport, RunReport, Usage
+from wiretape.telemetry import vocabulary as v
+from wiretape.telemetry.facts import (
+    Attributes,
+    client_error,
+    client_facts,
+    peer_facts,
+    present,
+    provider,
+    run_error,
+    seconds,
+    server_facts,
+)
+from wiretape.telemetry.options import Gauges, Peer, Peers, TelemetryOptions
+
+Read = Callable[[CallbackOptions], Iterable[Observation]]
+
+_OBSERVERS: Final = "observers"
+
+
+class Known:
+    """Names told apart: those listed, or else the first few seen; all others become `_OTHER`."""
+
+    def __init__(self, listed: Iterable[str], first_max: int) -> None:
+        self._names = set(listed)
+        self._room = 0 if self._names else first_max
+
+    def __call__(self, name: str) -> str:
+        """The name itself, or `_OTHER`."""
+        if name not in self._names and self._room:
+            self._names.add(name)
+            self._room -= 1
+        return name if name in self._names else v.OTHER
+
+
+class MetricSink:
+    """Feeds the instruments of one meter.
+
+    Tokens and runs are counted from run reports alone, never for a foreign run, and no id is ever an attribute.
+    """
+
+    name = "metrics"
+
+    def __init__(self, meter: Meter, options: TelemetryOptions, gauges: Gauges, *, peers: Peers) -> None:
+        self._peers = peers
+        self._agents = options.agents
+        self._model = Known(options.models, options.models_max)
+        self._observers_dropped = 0
+        self._gauges = gauges
+        self._histograms: dict[str, Histogram] = {}
+        self._counters: dict[str, Counter] = {}
+        reads = self._reads(gauges)
+        for instrument in v.INSTRUMENTS:
+            self._create(meter, instrument, reads)
+
+    def exchange(self, report: ExchangeReport) -> None:
+        """Durations, our own overhead, streams, cassette and decoder counts."""
+        self._durations(report)
+        self._overhead(report)
+        self._counts(report)
+        if report.agent_created is not None:
+            self._agent(report.agent_created, report)
+
+    def run(self, report: RunReport) -> None:
+        """The run's count, tokens and times, once; none for a run that another process relayed."""
+        if report.foreign:
+            return
+        model = self._model_of(report)
+        outcome = present({v.RUN_OUTCOME: report.outcome, v.ERROR_TYPE: _known_error(report)})
+        agent: Attributes = {v.AGENT_ALIAS: self._agents.get(report.assistant_id or "", v.OTHER)}
+        self._add(v.RUNS, 1, outcome | model | agent)
+        if report.usage is None:
+            self._add(v.USAGE_MISSING, 1, outcome | model | agent)
+        else:
+            self._tokens(report.usage, report, model | agent)
+        self._phases(report, model)
+        self._operation(report)
+
+    def close(self, deadline_s: float) -> None:
+        """Nothing is held here; the meter's provider is shut down by its owner."""
+
+    def _create(self, meter: Meter, instrument: v.Instrument, reads: Mapping[str, Read]) -> None:
+        name, unit, text = instrument.name, instrument.unit, instrument.help
+        match instrument.kind:
+            case v.Kind.HISTOGRAM:
+                bounds = instrument.buckets
+                self._histograms[name] = meter.create_histogram(
+                    name, unit, text, explicit_bucket_boundaries_advisory=bounds
+                )
+            case v.Kind.COUNTER:
+                self._counters[name] = meter.create_counter(name, unit, text)
+                if not instrument.attributes:
+                    # There from the start, so that the first count is a rise and not a beginning.
+                    self._counters[name].add(0)
+            case v.Kind.COUNTER_READ:
+                meter.create_observable_counter(name, [reads[name]], unit, text)
+            case v.Kind.GAUGE_READ if name in reads:
+                meter.create_observable_gauge(name, [reads[name]], unit, text)
+
+    def _reads(self, gauges: Gauges) -> dict[str, Read]:
+        asked = {
+            v.STREAMS_ACTIVE: gauges.streams_active,
+            v.RUNS_OPEN: gauges.runs_open,
+            v.QUEUE: gauges.telemetry_queue,
+            v.BUFFERED: gauges.stream_buffered_bytes,
+            v.LOOP_LAG: gauges.event_loop_lag_s,
+        }
+        reads = {instrument.name: _reading(ask) for instrument, ask in asked.items() if ask is not None}
+        return reads | {v.DROPPED.name: self._dropped}
+
+    def _dropped(self, _: CallbackOptions) -> Iterator[Observation]:
+        lost = {**self._gauges.telemetry_dropped(), _OBSERVERS: self._observers_dropped}
+        return (Observation(count, {v.SIGNAL: signal}) for signal, count in lost.items())
+
+    def _record(self, instrument: v.Instrument, value: float, attributes: Attributes) -> None:
+        self._histograms[instrument.name].record(value, attributes)
+
+    def _add(self, instrument: v.Instrument, amount: int, attributes: Attributes | None = None) -> None:
+        self._counters[instrument.name].add(amount, attributes)
+
+    def _durations(self, report: ExchangeReport) -> None:
+        server = _only(v.HTTP_SERVER, server_facts(report))
+        self._record(v.HTTP_SERVER, seconds(report.end_ns - report.start_ns), server)
+        if report.upstream_start_ns is not None:
+            client = _only(v.HTTP_CLIENT, client_facts(report, None))
+            self._record(v.HTTP_CLIENT, seconds(report.end_ns - report.upstream_start_ns), client)
+
+    def _overhead(self, report: ExchangeReport) -> None:
+        if report.upstream_start_ns is None:
+            return
+        self._record(v.OVERHEAD, seconds(report.overhead_request_ns), {v.PHASE: "request"})
+        if report.head_ns is not None:
+            self._record(v.OVERHEAD, seconds(report.overhead_head_ns), {v.PHASE: "first_byte"})
+        for length_ns in report.overhead_chunks_ns:
+            self._record(v.OVERHEAD, seconds(length_ns), {v.PHASE: "chunk"})
+
+    def _counts(self, report: ExchangeReport) -> None:
+        self._observers_dropped += report.observers_dropped
+        counts = {
+            v.DECODER_ERRORS: report.decoder_errors,
+            v.EVENTS_UNKNOWN: report.events_unknown,
+            v.CASSETTE_HITS: int(report.played == "hit"),
+            v.CASSETTE_MISSES: int(report.played == "miss"),
+        }
+        for instrument, amount in counts.items():
+            if amount:
+                self._add(instrument, amount)
+        if report.events:
+            self._add(v.STREAM_ENDED, 1, {v.REASON: report.how.value})
+
+    def _agent(self, agent: AgentCreated, report: ExchangeReport) -> None:
+        peer = self._peers.get(report.upstream)
+        facts = self._operation_facts(v.CREATE_AGENT, agent.model, peer, client_error(report))
+        self._record(v.OPERATION, seconds(report.end_ns - report.start_ns), facts)
+
+    def _operation(self, report: RunReport) -> None:
+        """The run as a client operation. How long an abandoned run took is not known, so it has no duration."""
+        facts = self._run_operation(report)
+        if report.outcome != "abandoned":
+            self._record(v.OPERATION, seconds(report.duration_ns), facts)
+        if report.streamed and report.first_token_ns is not None:
+            self._record(v.FIRST_CHUNK, seconds(report.first_token_ns), facts)
+            for gap_ns in report.gaps_ns:
+                self._record(v.OUTPUT_CHUNK, seconds(gap_ns), facts)
+
+    def _run_operation(self, report: RunReport) -> Attributes:
+        peer, model = self._peers.get(report.upstream), report.model_requested or report.model
+        return self._operation_facts(v.INVOKE_AGENT, model, peer, _known_error(report))
+
+    def _operation_facts(self, operation: str, model: str | None, peer: Peer | None, error: str | None) -> Attributes:
+        named = {
+            v.OPERATION_NAME: operation,
+            v.PROVIDER_NAME: provider(peer),
+            v.REQUEST_MODEL: None if model is None else self._model(model),
+            v.ERROR_TYPE: error,
+        }
+        return present(named) | peer_facts(peer)
+
+    def _tokens(self, usage: Usage, report: RunReport, attributes: Attributes) -> None:
+        facts = self._run_operation(report)
+        self._record(v.TOKEN_USAGE, usage.prompt, facts | {v.TOKEN_TYPE: "input"})
+        self._record(v.TOKEN_USAGE, usage.completion, facts | {v.TOKEN_TYPE: "output"})
+        attributes = attributes | {v.PROVIDER_NAME: provider(self._peers.get(report.upstream))}
+        self._add(v.INPUT_TOKENS, usage.prompt, attributes)
+        self._add(v.CACHED_TOKENS, usage.cached, attributes)
+        self._add(v.OUTPUT_TOKENS, usage.completion, attributes)
+        self._add(v.REASONING_TOKENS, usage.reasoning, attributes)
+
+    def _phases(self, report: RunReport, model: Attributes) -> None:
+        phases = {"queue": report.queue_ns, "model": report.model_ns, "tool_wait": report.tool_wait_ns}
+        for phase, length_ns in phases.items():
+            if length_ns is not None:
+                self._record(v.PHASE_DURATION, seconds(length_ns), {v.PHASE: phase})
+        if report.first_event_ns is not None:
+            self._record(v.FIRST_EVENT, seconds(report.first_event_ns), model)
+
+    def _model_of(self, report: RunReport) -> Attributes:
+        model = report.model_requested or report.model
+        return {} if model is None else {v.REQUEST_MODEL: self._model(model)}
+
+
+def _reading(ask: Callable[[], float]) -> Read:
+    return lambda _: (Observation(ask()),)
+
+
+def _only(instrument: v.Instrument, attributes: Attributes) -> Attributes:
+    return {name: value for name, value in attributes.items() if name in instrument.attributes}
+
+
+def _known_error(report: RunReport) -> str | None:
+    error = run_error(report)
+    return v.OTHER if error is not None and error not in v.RUN_ERRORS else error

@@ -1,0 +1,55 @@
+"""What can be set about telemetry; exporters are set by the standard OTEL_* variables alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from msgspec import Struct, field
+
+
+class TelemetryOptions(Struct, frozen=True, kw_only=True):
+    """Bounds and names of the telemetry sinks."""
+
+    queue_max: int = 10_000
+    """Reports that may wait for one sink; what comes beyond is dropped and counted."""
+    batch_max: int = 500
+    """Reports that a gathering sink (the ledger) writes at once."""
+    warn_every_s: float = 60.0
+    """Seconds between two warnings about the same sink."""
+    profile: Literal["otel", "openinference"] = "otel"
+    """`openinference` adds LLM token attributes on run steps, for backends that count tokens there."""
+    models: tuple[str, ...] = ()
+    """Model names told apart in metrics. With none given, the first `models_max` seen are."""
+    models_max: int = 50
+    """Model names told apart in metrics; all others are `_OTHER`."""
+    agents: dict[str, str] = field(default_factory=dict)
+    """Assistant id to the alias that metrics show; an assistant without one is `_OTHER`."""
+    series_max: int = 5_000
+    """Attribute sets of all metrics together; beyond an instrument's equal share they become one overflow series."""
+
+
+class Peer(Struct, frozen=True):
+    """Where an upstream is, for `server.*` and `gen_ai.provider.name`."""
+
+    address: str
+    """Host name, without scheme or port."""
+    port: int | None = None
+    provider: str = "openai"
+    """Whose service it is, in the words of `gen_ai.provider.name`."""
+
+
+Peers = Mapping[str, Peer]
+"""Upstream name to its place; an upstream that is not in it has no `server.*`."""
+
+
+class Gauges(Struct, frozen=True, kw_only=True):
+    """Where gauges and drop counters are read, at scrape time and from any thread; each must be quick."""
+
+    streams_active: Callable[[], int]
+    runs_open: Callable[[], int]
+    telemetry_queue: Callable[[], int]
+    telemetry_dropped: Callable[[], Mapping[str, int]]
+    """Reports lost so far by sink name (`Fanout.dropped`)."""
+    stream_buffered_bytes: Callable[[], int] | None = None
+    event_loop_lag_s: Callable[[], float] | None = None

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+from threading import Event, Semaphore
+
+from support.reports import a_run, an_exchange
+from support.telemetry import Lines
+from wiretape.runs.report import ExchangeReport, RunReport, Sink
+from wiretape.telemetry.fanout import Fanout
+from wiretape.telemetry.options import TelemetryOptions
+
+LONG_S = 30.0
+
+
+class Collecting:
+    """Keeps what it is given; may wait for a gate, or raise."""
+
+    def __init__(self, name: str = "kept", *, gate: Event | None = None, error: Exception | None = None) -> None:
+        self.name = name
+        self.seen: list[str] = []
+        self.entered = Event()
+        self.taken = Semaphore(0)
+        self.closed_with: float | None = None
+        self._gate = gate
+        self._error = error
+
+    def exchange(self, report: ExchangeReport | RunReport) -> None:
+        self._take("exchange")
+
+    def run(self, report: ExchangeReport | RunReport) -> None:
+        self._take("run")
+
+    def close(self, deadline_s: float) -> None:
+        self.closed_with = deadline_s
+
+    def _take(self, what: str) -> None:
+        self.entered.set()
+        if self._gate is not None:
+            assert self._gate.wait(LONG_S)
+        if self._error is not None:
+            raise self._error
+        self.seen.append(what)
+        self.taken.release()
+
+
+class BadAtRuns(Collecting):
+    """Raises for runs alone, so that the exchange behind one tells that the run is done with."""
+
+    def exchange(self, report: ExchangeReport | RunReport) -> None:
+        self.taken.release()
+
+
+class Gathering(Collecting):
+    """Holds until it is flushed."""
+
+    def __init__(self, *, gate: Event | None = None, failing: bool = False) -> None:
+        super().__init__("gathering", gate=gate)
+        self.batches: list[int] = []
+        self._held = 0
+        self._failing = failing
+
+    @property
+    def gathered(self) -> int:
+        return self._held
+
+    def run(self, report: ExchangeReport | RunReport) -> None:
+        super().run(report)
+        self._held += 1
+
+    def flush(self) -> None:
+        self.batches.append(self._held)
+        self._held = 0
+        if self._failing:
+            raise OSError("disk full")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def a_fanout(*sinks: Sink, lines: Lines | None = None, **options: int) -> Fanout:
+    return Fanout(sinks, TelemetryOptions(**options), (lines or Lines()).logger)
+
+
+def test_every_sink_gets_every_report_in_order() -> None:
+    one, two = Collecting("one"), Collecting("two")
+    fanout = a_fanout(one, two)
+    fanout.exchange(an_exchange())
+    fanout.run(a_run())
+    assert fanout.close(LONG_S) == []
+    assert one.seen == two.seen == ["exchange", "run"]
+    assert fanout.dropped == {"one": 0, "two": 0}
+
+
+def test_a_full_queue_drops_and_counts() -> None:
+    gate = Event()
+    sink = Collecting(gate=gate)
+    fanout = a_fanout(sink, queue_max=2)
+    fanout.exchange(an_exchange())
+    assert sink.entered.wait(LONG_S)
+    for _ in range(5):
+        fanout.exchange(an_exchange())
+    assert (fanout.depth, fanout.dropped) == (2, {"kept": 3})
+    gate.set()
+    assert fanout.close(LONG_S) == []
+    assert len(sink.seen) == 3
+    assert fanout.depth == 0
+
+
+def test_a_sink_that_raises_is_counted_and_lives_on() -> None:
+    lines = Lines()
+    bad, good = Collecting("bad", error=ValueError("no")), Collecting("good")
+    fanout = a_fanout(bad, good, lines=lines)
+    for _ in range(3):
+        fanout.run(a_run())
+    fanout.close(LONG_S)
+    assert fanout.dropped == {"bad": 3, "good": 0}
+    assert good.seen == ["run"] * 3
+    assert bad.closed_with is not None
+
+
+def test_one_warning_a_minute_for_each_sink() -> None:
+    lines, clock = Lines(), Clock()
+    sink = BadAtRuns("bad", error=ValueError("no"))
+    fanout = Fanout([sink], TelemetryOptions(warn_every_s=60), lines.logger, clock)
+    for now in (0.0, 59.0, 60.0):
+        clock.now = now
+        fanout.run(a_run())
+        fanout.exchange(an_exchange())
+        assert sink.taken.acquire(timeout=LONG_S)
+    fanout.close(LONG_S)
+    told = [(line["event"], line["sink"], line["error"], line["detail"], line["dropped"]) for line in lines.all]
+    assert told == [("sink.failed", "bad", "ValueError", "no", 1), ("sink.failed", "bad", "ValueError", "no", 3)]
+
+
+def test_refused_reports_are_warned_about_once_the_sink_moves() -> None:
+    lines, gate = Lines(), Event()
+    sink = Collecting(gate=gate)
+    fanout = a_fanout(sink, lines=lines, queue_max=1)
+    fanout.exchange(an_exchange())
+    assert sink.entered.wait(LONG_S)
+    fanout.exchange(an_exchange())
+    fanout.exchange(an_exchange())
+    gate.set()
+    fanout.close(LONG_S)
+    assert [(line["error"], line["dropped"]) for line in lines.all] == [("QueueFull", 1)]
+
+
+def test_a_hanging_sink_holds_up_nobody() -> None:
+    gate = Event()
+    hanging, good = Collecting("hanging", gate=gate), Collecting("good")
+    fanout = a_fanout(hanging, good)
+    fanout.run(a_run())
+    assert hanging.entered.wait(LONG_S)
+    assert fanout.close(0.05) == ["hanging"]
+    assert good.seen == ["run"]
+    assert good.closed_with is not None
+    gate.set()
+
+
+def test_the_deadline_holds_for_all_sinks_together() -> None:
+    gate, clock = Event(), Clock()
+    sinks = [Collecting(f"hanging-{number}", gate=gate) for number in range(3)]
+    fanout = Fanout(sinks, TelemetryOptions(), Lines().logger, clock)
+    fanout.run(a_run())
+    for sink in sinks:
+        assert sink.entered.wait(LONG_S)
+    clock.now = 100.0
+    assert fanout.close(0.0) == [sink.name for sink in sinks]
+    gate.set()
+
+
+def test_after_closing_reports_are_dropped() -> None:
+    sink = Collecting()
+    fanout = a_fanout(sink)
+    fanout.close(LONG_S)
+    fanout.exchange(an_exchange())
+    assert fanout.dropped == {"kept": 1}
+
+
+def test_what_a_sink_gathered_is_written_at_once_when_no_more_waits() -> None:
+    gate = Event()
+    sink = Gathering(gate=gate)
+    fanout = a_fanout(sink)
+    for _ in range(4):
+        fanout.run(a_run())
+    assert sink.entered.wait(LONG_S)
+    gate.set()
+    fanout.close(LONG_S)
+    assert sum(sink.batches) == 4
+    assert len(sink.batches) <= 2
+
+
+def test_no_batch_is_larger_than_allowed() -> None:
+    gate = Event()
+    sink = Gathering(gate=gate)
+    fanout = a_fanout(sink, batch_max=2)
+    for _ in range(5):
+        fanout.run(a_run())
+    gate.set()
+    fanout.close(LONG_S)
+    assert max(sink.batches) <= 2
+    assert sum(sink.batches) == 5
+
+
+def test_a_batch_that_cannot_be_written_is_counted_whole() -> None:
+    gate = Event()
+    sink = Gathering(gate=gate, failing=True)
+    fanout = a_fanout(sink, batch_max=100)
+    for _ in range(7):
+        fanout.run(a_run())
+    gate.set()
+    fanout.close(LONG_S)
+    assert fanout.dropped == {"gathering": 7}
+
+
+def test_an_exchange_a_gathering_sink_does_not_hold_causes_no_flush() -> None:
+    sink = Gathering()
+    fanout = a_fanout(sink)
+    fanout.exchange(an_exchange())
+    fanout.close(LONG_S)
+    assert sink.batches == []
