@@ -1,0 +1,226 @@
+"""The endpoints: for each method and path, what it does to the sandbox and what it answers.
+
+An endpoint is a plain function from the sandbox and a Call to an answer: an object to be sent as JSON, or a
+Life whose current leg is to be streamed. A further family of endpoints is a further module with such a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from wiretape.sandbox.bodies import (
+    AssistantFields,
+    MetadataFields,
+    NewAssistant,
+    NewMessage,
+    NewRun,
+    NewThread,
+    ThreadFields,
+    ToolOutputs,
+    read,
+)
+from wiretape.sandbox.conversation import Conversation
+from wiretape.sandbox.life import Life
+from wiretape.sandbox.objects import Assistant, Deleted, PlainMessage, Thread
+from wiretape.sandbox.paging import Page, page
+from wiretape.sandbox.state import Sandbox
+from wiretape.sandbox.work import Run, Step
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """A request, as an endpoint sees it: `ids` are the path's, by name; `now_s` is the one look at the clock."""
+
+    ids: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    now_s: float
+
+
+Answer = Struct | Life
+Endpoint = Callable[[Sandbox, Call], Answer]
+
+
+def _conversation(sandbox: Sandbox, call: Call) -> Conversation:
+    return sandbox.conversation(call.ids["thread_id"], call.now_s)
+
+
+def _life(sandbox: Sandbox, call: Call) -> Life:
+    return _conversation(sandbox, call).life(call.ids["run_id"])
+
+
+def list_assistants(sandbox: Sandbox, call: Call) -> Page[Assistant]:
+    """GET /assistants."""
+    return page(list(sandbox.assistants.values()), call.query)
+
+
+def create_assistant(sandbox: Sandbox, call: Call) -> Assistant:
+    """POST /assistants."""
+    return sandbox.create_assistant(read(call.body, NewAssistant), call.now_s, len(call.body))
+
+
+def read_assistant(sandbox: Sandbox, call: Call) -> Assistant:
+    """GET /assistants/{assistant_id}."""
+    return sandbox.assistant(call.ids["assistant_id"])
+
+
+def modify_assistant(sandbox: Sandbox, call: Call) -> Assistant:
+    """POST /assistants/{assistant_id}."""
+    return sandbox.modify_assistant(call.ids["assistant_id"], read(call.body, AssistantFields), len(call.body))
+
+
+def delete_assistant(sandbox: Sandbox, call: Call) -> Deleted:
+    """DELETE /assistants/{assistant_id}."""
+    sandbox.delete_assistant(call.ids["assistant_id"])
+    return Deleted(id=call.ids["assistant_id"], object="assistant.deleted")
+
+
+def create_thread(sandbox: Sandbox, call: Call) -> Thread:
+    """POST /threads."""
+    return sandbox.create_thread(read(call.body, NewThread), call.now_s, len(call.body)).thread
+
+
+def read_thread(sandbox: Sandbox, call: Call) -> Thread:
+    """GET /threads/{thread_id}."""
+    return _conversation(sandbox, call).thread
+
+
+def modify_thread(sandbox: Sandbox, call: Call) -> Thread:
+    """POST /threads/{thread_id}."""
+    conversation = _conversation(sandbox, call)
+    fields = read(call.body, ThreadFields)
+    sandbox.store_in(conversation, len(call.body))
+    return conversation.modify(fields)
+
+
+def delete_thread(sandbox: Sandbox, call: Call) -> Deleted:
+    """DELETE /threads/{thread_id}."""
+    sandbox.delete_thread(call.ids["thread_id"], call.now_s)
+    return Deleted(id=call.ids["thread_id"], object="thread.deleted")
+
+
+def list_messages(sandbox: Sandbox, call: Call) -> Page[PlainMessage]:
+    """GET /threads/{thread_id}/messages."""
+    return page(_conversation(sandbox, call).listed(call.query.get("run_id")), call.query)
+
+
+def create_message(sandbox: Sandbox, call: Call) -> PlainMessage:
+    """POST /threads/{thread_id}/messages."""
+    conversation = _conversation(sandbox, call)
+    return sandbox.add_message(conversation, read(call.body, NewMessage), call.now_s, len(call.body)).plain
+
+
+def read_message(sandbox: Sandbox, call: Call) -> PlainMessage:
+    """GET /threads/{thread_id}/messages/{message_id}."""
+    return _conversation(sandbox, call).message(call.ids["message_id"]).plain
+
+
+def modify_message(sandbox: Sandbox, call: Call) -> PlainMessage:
+    """POST /threads/{thread_id}/messages/{message_id}."""
+    conversation = _conversation(sandbox, call)
+    message = conversation.message(call.ids["message_id"])
+    metadata = read(call.body, MetadataFields).metadata
+    return conversation.label(message.id, message.metadata if metadata is None else metadata).plain
+
+
+def delete_message(sandbox: Sandbox, call: Call) -> Deleted:
+    """DELETE /threads/{thread_id}/messages/{message_id}."""
+    conversation = _conversation(sandbox, call)
+    del conversation.messages[conversation.message(call.ids["message_id"]).id]
+    return Deleted(id=call.ids["message_id"], object="thread.message.deleted")
+
+
+def list_runs(sandbox: Sandbox, call: Call) -> Page[Run]:
+    """GET /threads/{thread_id}/runs."""
+    return page([life.run for life in _conversation(sandbox, call).runs.values()], call.query)
+
+
+def create_run(sandbox: Sandbox, call: Call) -> Run | Life:
+    """POST /threads/{thread_id}/runs."""
+    conversation = _conversation(sandbox, call)
+    sent = read(call.body, NewRun)
+    sandbox.check_run(sent)
+    life = sandbox.create_run(conversation, sent, call.now_s, len(call.body))
+    return life if sent.stream else life.run
+
+
+def create_thread_and_run(sandbox: Sandbox, call: Call) -> Run | Life:
+    """POST /threads/runs."""
+    sent = read(call.body, NewRun)
+    sandbox.check_run(sent)
+    conversation = sandbox.create_thread(sent.thread or NewThread(), call.now_s, len(call.body))
+    life = sandbox.create_run(conversation, sent, call.now_s, 0, opens_thread=True)
+    return life if sent.stream else life.run
+
+
+def read_run(sandbox: Sandbox, call: Call) -> Run:
+    """GET /threads/{thread_id}/runs/{run_id}."""
+    return _life(sandbox, call).run
+
+
+def modify_run(sandbox: Sandbox, call: Call) -> Run:
+    """POST /threads/{thread_id}/runs/{run_id}."""
+    life = _life(sandbox, call)
+    metadata = read(call.body, MetadataFields).metadata
+    if metadata is not None:
+        life.modify(metadata)
+    return life.run
+
+
+def submit_tool_outputs(sandbox: Sandbox, call: Call) -> Run | Life:
+    """POST /threads/{thread_id}/runs/{run_id}/submit_tool_outputs."""
+    life = _life(sandbox, call)
+    sent = read(call.body, ToolOutputs)
+    life.submit(sent.tool_outputs, call.now_s, sandbox.write_next)
+    return life if sent.stream else life.run
+
+
+def cancel_run(sandbox: Sandbox, call: Call) -> Run:
+    """POST /threads/{thread_id}/runs/{run_id}/cancel."""
+    life = _life(sandbox, call)
+    life.cancel(call.now_s, sandbox.options.pace_s)
+    return life.run
+
+
+def list_steps(sandbox: Sandbox, call: Call) -> Page[Step]:
+    """GET /threads/{thread_id}/runs/{run_id}/steps."""
+    return page(_life(sandbox, call).listed_steps(), call.query)
+
+
+def read_step(sandbox: Sandbox, call: Call) -> Step:
+    """GET /threads/{thread_id}/runs/{run_id}/steps/{step_id}."""
+    return _life(sandbox, call).step(call.ids["step_id"])
+
+
+_ASSISTANT = "/v1/assistants/{assistant_id}"
+_THREAD = "/v1/threads/{thread_id}"
+_MESSAGE = f"{_THREAD}/messages/{{message_id}}"
+_RUN = f"{_THREAD}/runs/{{run_id}}"
+
+ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
+    ("GET", "/v1/assistants", list_assistants),
+    ("POST", "/v1/assistants", create_assistant),
+    ("GET", _ASSISTANT, read_assistant),
+    ("POST", _ASSISTANT, modify_assistant),
+    ("DELETE", _ASSISTANT, delete_assistant),
+    ("POST", "/v1/threads", create_thread),
+    ("POST", "/v1/threads/runs", create_thread_and_run),  # before the thread of that name (reference chapter 2)
+    ("GET", _THREAD, read_thread),
+    ("POST", _THREAD, modify_thread),
+    ("DELETE", _THREAD, delete_thread),
+    ("GET", f"{_THREAD}/messages", list_messages),
+    ("POST", f"{_THREAD}/messages", create_message),
+    ("GET", _MESSAGE, read_message),
+    ("POST", _MESSAGE, modify_message),
+    ("DELETE", _MESSAGE, delete_message),
+    ("GET", f"{_THREAD}/runs", list_runs),
+    ("POST", f"{_THREAD}/runs", create_run),
+    ("GET", _RUN, read_run),
+    ("POST", _RUN, modify_run),
+    ("POST", f"{_RUN}/submit_tool_outputs", submit_tool_outputs),
+    ("POST", f"{_RUN}/cancel", cancel_run),
+    ("GET", f"{_RUN}/steps", list_steps),
+    ("GET", f"{_RUN}/steps/{{step_id}}", read_step),
+)
+"""Method, path and endpoint, in the order in which paths are tried."""

@@ -1,0 +1,187 @@
+"""The objects of the Assistants API, each with its fields in the order of the wire.
+
+The order, and which fields there are, follow captured traffic where it differs from the published schema
+(reference chapter 6): run steps have `expires_at` and no `metadata`, runs have `tool_resources` and
+`reasoning_effort`. Values are frozen; a change is a new value. Times are whole Unix seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+Json = Any
+"""JSON the sandbox hands back as it came: at this border of the wire nothing is known of it."""
+JsonObject = dict[str, Json]
+Metadata = dict[str, str]
+
+RUN_LIFE_S = 600
+"""A run expires this many seconds after its creation."""
+TERMINAL = frozenset({"completed", "incomplete", "failed", "cancelled", "expired"})
+"""The statuses of a run that has ended."""
+
+
+class CodeInterpreter(Struct, frozen=True, tag_field="type", tag="code_interpreter"):
+    """The hosted tool that runs code; the sandbox knows it by name only."""
+
+
+class FileSearch(Struct, frozen=True, tag_field="type", tag="file_search"):
+    """The hosted tool that searches files; the sandbox knows it by name only."""
+
+    file_search: Json | UnsetType = UNSET
+
+
+class Function(Struct, frozen=True):
+    """A function the client can run; `parameters` is a JSON Schema."""
+
+    name: str
+    description: str | UnsetType = UNSET
+    parameters: JsonObject | UnsetType = UNSET
+    strict: bool | None = False
+
+
+class FunctionTool(Struct, frozen=True, tag_field="type", tag="function"):
+    """A function among an assistant's tools."""
+
+    function: Function
+
+
+Tool = CodeInterpreter | FileSearch | FunctionTool
+
+
+class Assistant(Struct, frozen=True, kw_only=True):
+    """An assistant."""
+
+    id: str
+    object: str = "assistant"
+    created_at: int
+    name: str | None
+    description: str | None
+    model: str
+    instructions: str | None
+    tools: tuple[Tool, ...]
+    top_p: float | None
+    temperature: float | None
+    reasoning_effort: str | None
+    tool_resources: JsonObject
+    metadata: Metadata
+    response_format: Json
+
+
+class Thread(Struct, frozen=True, kw_only=True):
+    """A thread; its messages and runs are kept beside it."""
+
+    id: str
+    object: str = "thread"
+    created_at: int
+    metadata: Metadata
+    tool_resources: JsonObject
+
+
+class Deleted(Struct, frozen=True, kw_only=True):
+    """What is left of a deleted object."""
+
+    id: str
+    object: str
+    deleted: bool = True
+
+
+class Text(Struct, frozen=True):
+    """Text of a part; the sandbox cites nothing, so there are never annotations."""
+
+    value: str
+    annotations: tuple[()] | UnsetType = ()
+
+
+class TextPart(Struct, frozen=True, tag_field="type", tag="text"):
+    """Text in a message."""
+
+    text: Text
+
+
+class ImageFilePart(Struct, frozen=True, tag_field="type", tag="image_file"):
+    """An uploaded picture in a message."""
+
+    image_file: Json
+
+
+class ImageUrlPart(Struct, frozen=True, tag_field="type", tag="image_url"):
+    """A picture elsewhere, in a message."""
+
+    image_url: Json
+
+
+Part = TextPart | ImageFilePart | ImageUrlPart
+
+
+class Reason(Struct, frozen=True):
+    """Why something is incomplete."""
+
+    reason: str
+
+
+class PlainMessage(Struct, frozen=True, kw_only=True):
+    """A message as the JSON endpoints answer it: ten fields, none of the four about its making."""
+
+    id: str
+    object: str = "thread.message"
+    created_at: int
+    assistant_id: str | None
+    thread_id: str
+    run_id: str | None
+    role: Literal["user", "assistant"]
+    content: tuple[Part, ...]
+    attachments: tuple[Json, ...]
+    metadata: Metadata
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """A message as event streams carry it: fourteen fields."""
+
+    id: str
+    object: str = "thread.message"
+    created_at: int
+    assistant_id: str | None
+    thread_id: str
+    run_id: str | None
+    status: str = "in_progress"
+    incomplete_details: Reason | None = None
+    incomplete_at: int | None = None
+    completed_at: int | None = None
+    role: Literal["user", "assistant"]
+    content: tuple[Part, ...] = ()
+    attachments: tuple[Json, ...] = ()
+    metadata: Metadata = {}
+
+    @property
+    def plain(self) -> PlainMessage:
+        """The message without the four fields that only streams have."""
+        return PlainMessage(**{name: getattr(self, name) for name in PlainMessage.__struct_fields__})
+
+    @property
+    def text(self) -> str:
+        """All its text, parts joined by spaces."""
+        return " ".join(part.text.value for part in self.content if isinstance(part, TextPart))
+
+
+class TextDelta(Struct, frozen=True, kw_only=True):
+    """A piece of a text part."""
+
+    index: int
+    type: str = "text"
+    text: Text
+
+
+class MessageDeltaContent(Struct, frozen=True):
+    """The pieces of one delta."""
+
+    content: tuple[TextDelta, ...]
+
+
+class MessageDelta(Struct, frozen=True, kw_only=True):
+    """A piece of a message."""
+
+    id: str
+    object: str = "thread.message.delta"
+    delta: MessageDeltaContent

@@ -1,0 +1,28 @@
+"""What may be set about the sandbox, and every bound it keeps."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class SandboxOptions(Struct, frozen=True, kw_only=True):
+    """The sandbox's settings; a request that would pass a bound is refused with a message that names it."""
+
+    seed: int = 0
+    """All ids and words follow from it: the same requests in the same order get the same answers."""
+    pace_s: float = 0.02
+    """Seconds between the deltas of a message or of a tool call; 0 streams as fast as the connection takes it."""
+    queue_s: float = 0.2
+    """Seconds a run stays queued, at its start and after tool outputs."""
+    assistants_max: int = 1_000
+    """Assistants kept at a time."""
+    threads_max: int = 10_000
+    """Threads kept at a time."""
+    messages_max: int = 1_000
+    """Messages kept in one thread."""
+    runs_max: int = 1_000
+    """Runs kept in one thread."""
+    stored_bytes_max: int = 256 << 20
+    """Bytes of all request bodies whose contents are kept; deleting a thread or an assistant gives its part back."""
+    body_bytes_max: int = 1 << 20
+    """Bytes of one request's body."""

@@ -1,0 +1,57 @@
+"""The API's errors: what is refused, in the words and the four keys that SDKs parse (reference 3.3)."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from wiretape.errors import WiretapeError
+
+
+class ErrorBody(Struct, frozen=True):
+    """The four keys, all always there."""
+
+    message: str
+    type: str = "invalid_request_error"
+    param: str | None = None
+    code: str | None = None
+
+
+class Refusal(Struct, frozen=True):
+    """An error's whole body."""
+
+    error: ErrorBody
+
+
+class Refused(WiretapeError):
+    """A request the sandbox answers with an error; `body` is the answer."""
+
+    code = "sandbox_refused"
+
+    def __init__(self, status: int, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = Refusal(ErrorBody(message, param=param, code=code))
+
+
+def unknown(kind: str, given: str) -> Refused:
+    """No object has this id."""
+    return Refused(404, f"No {kind} found with id '{given}'.")
+
+
+def missing(param: str) -> Refused:
+    """A parameter is required and was not sent."""
+    return Refused(400, f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+
+
+def invalid(param: str, why: str, code: str = "invalid_value") -> Refused:
+    """A parameter has a value that cannot be."""
+    return Refused(400, f"Invalid '{param}': {why}", param=param, code=code)
+
+
+def full(option: str, bound: int) -> Refused:
+    """A bound of the sandbox is reached; `option` names it."""
+    return Refused(
+        400,
+        f"The sandbox is full: {option} is {bound}. Delete what is no longer needed, or raise it.",
+        code="sandbox_full",
+    )

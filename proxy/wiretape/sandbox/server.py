@@ -1,0 +1,156 @@
+"""The sandbox on the network: aiohttp's requests to Calls, answers to JSON or event streams, headers and refusals.
+
+The byte forms are those of captured traffic (reference 3.2, 3.3 and chapter 4): JSON indented by two spaces
+without a final newline; a stream's event is `event:`, one line of compact JSON in `data:`, and a blank line,
+and the last says `done`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from wiretape.sandbox.api import ENDPOINTS, Call, Endpoint
+from wiretape.sandbox.life import Leg, Life
+from wiretape.sandbox.refusals import Refused
+from wiretape.sandbox.state import Sandbox
+from wiretape.sandbox.timeline import ENDS, Beat
+
+DONE = b"event: done\ndata: [DONE]\n\n"
+
+Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def application(sandbox: Sandbox | None = None) -> web.Application:
+    """An aiohttp application that serves this sandbox, or a new one, under `/v1`."""
+    server = Server(sandbox or Sandbox())
+    app = web.Application(middlewares=[server.envelope], client_max_size=server.sandbox.options.body_bytes_max)
+    for method, path, endpoint in ENDPOINTS:
+        app.router.add_route(method, path, server.responder(endpoint))
+    app.on_shutdown.append(server.stop)
+    return app
+
+
+class Server:
+    """One sandbox behind HTTP; open streams end unfinished when it stops."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._open: dict[web.StreamResponse, Life] = {}
+        self._stopping = False
+
+    async def stop(self, _app: web.Application) -> None:
+        """Wake all streams, so that none holds up the shutdown."""
+        self._stopping = True
+        for life in self._open.values():
+            life.wake()
+
+    @web.middleware
+    async def envelope(self, request: web.Request, handler: Respond) -> web.StreamResponse:
+        """Refuse who may not ask, and put every refusal, also the framework's, into the API's words."""
+        try:
+            check(request)
+            return await handler(request)
+        except Refused as error:
+            refused = error
+        except web.RequestPayloadError:
+            refused = Refused(400, "The request's body broke off, or is not encoded as its headers say.")
+        except web.HTTPException as error:
+            refused = in_api_words(error, request, self.sandbox.options.body_bytes_max)
+        return self._json(refused.body, refused.status)
+
+    def responder(self, endpoint: Endpoint) -> Respond:
+        """What aiohttp calls for one route."""
+
+        async def respond(request: web.Request) -> web.StreamResponse:
+            body = await request.read()
+            now_s = self.sandbox.clock.now_s()
+            call = Call(ids=request.match_info, query=request.query, body=body, now_s=now_s)
+            answer = endpoint(self.sandbox, call)
+            if isinstance(answer, Life):
+                return await self._stream(request, answer, answer.leg)
+            return self._json(answer, 200)
+
+        return respond
+
+    def _json(self, answer: Struct, status: int) -> web.Response:
+        body = msgspec.json.format(msgspec.json.encode(answer), indent=2)
+        return web.Response(body=body, status=status, headers=self._headers("application/json"))
+
+    def _headers(self, content_type: str) -> dict[str, str]:
+        chance = self.sandbox.chance
+        return {
+            "Date": formatdate(self.sandbox.clock.now_s(), usegmt=True),
+            "Content-Type": content_type,
+            "openai-version": "2020-10-01",
+            "openai-organization": "wiretape-sandbox",
+            "openai-project": "proj_sandbox",
+            "openai-processing-ms": str(chance.processing_ms()),
+            "x-request-id": chance.request_id(),
+            "Server": "wiretape-sandbox",
+            "X-Content-Type-Options": "nosniff",
+        }
+
+    async def _stream(self, request: web.Request, life: Life, leg: Leg) -> web.StreamResponse:
+        response = web.StreamResponse(headers=self._headers("text/event-stream; charset=utf-8"))
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        self._open[response] = life
+        try:
+            is_whole = await self._play(response, life, leg)
+        except ConnectionError:
+            is_whole = False  # the client left; its run goes on
+        finally:
+            del self._open[response]
+        if not is_whole and request.transport is not None:
+            request.transport.abort()  # a torn stream must not look like a whole one
+        return response
+
+    async def _play(self, response: web.StreamResponse, life: Life, leg: Leg) -> bool:
+        """Send the leg, beat by beat as each comes due, to its pause or end; False when stopped before that."""
+        clock, sent = self.sandbox.clock, 0
+        while not self._stopping:
+            now_s = clock.now_s()
+            life.advance(now_s)
+            while sent < len(leg.played):
+                beat, sent = leg.played[sent], sent + 1
+                await response.write(frame(beat))
+                if beat.event in ENDS:
+                    await response.write(DONE)
+                    return True
+            await life.until_due(clock, now_s)
+        return False
+
+
+def frame(beat: Beat) -> bytes:
+    """The event's bytes (reference chapter 4)."""
+    return b"event: %b\ndata: %b\n\n" % (beat.event.encode(), msgspec.json.encode(beat.data))
+
+
+def check(request: web.Request) -> None:
+    """Raise Refused without a bearer key, which may be any, or without the beta header."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Refused(401, "You didn't provide an API key. Send any with 'Authorization: Bearer YOUR_KEY'.")
+    if "assistants=v2" not in request.headers.get("OpenAI-Beta", ""):
+        message = (
+            "You must provide the 'OpenAI-Beta' header to access the Assistants API: 'OpenAI-Beta: assistants=v2'."
+        )
+        raise Refused(400, message, code="invalid_beta")
+
+
+def in_api_words(error: web.HTTPException, request: web.Request, body_bytes_max: int) -> Refused:
+    """The framework's refusal as the API would say it."""
+    match error.status:
+        case 404:
+            return Refused(404, f"Invalid URL ({request.method} {request.path})")
+        case 405:
+            return Refused(405, f"Not allowed to {request.method} on {request.path}.", code="method_not_supported")
+        case 413:
+            return Refused(413, f"The request's body is larger than body_bytes_max, {body_bytes_max} bytes.")
+        case status:
+            return Refused(status, error.reason)

@@ -1,0 +1,218 @@
+"""The sandbox's whole state, in memory and bounded: assistants, and threads with what belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from wiretape.sandbox.bodies import AssistantFields, NewAssistant, NewMessage, NewRun, NewThread, labels
+from wiretape.sandbox.chance import Chance
+from wiretape.sandbox.clock import Clock, SystemClock
+from wiretape.sandbox.conversation import Conversation
+from wiretape.sandbox.life import Leg, Life
+from wiretape.sandbox.objects import RUN_LIFE_S, Assistant, CodeInterpreter, JsonObject, Message, Thread, Tool
+from wiretape.sandbox.options import SandboxOptions
+from wiretape.sandbox.refusals import full, unknown
+from wiretape.sandbox.script import Brief, count, first_leg, new_acts, next_leg, script
+from wiretape.sandbox.timeline import Beat, Scene
+from wiretape.sandbox.work import Run, Truncation
+
+__all__ = ["Sandbox", "SandboxOptions"]
+
+
+class Sandbox:
+    """An Assistants server's state. Nothing in it runs by itself: whoever looks brings the time."""
+
+    def __init__(self, options: SandboxOptions | None = None, clock: Clock | None = None) -> None:
+        self.options = options or SandboxOptions()
+        self.clock: Clock = clock or SystemClock()
+        self.chance = Chance(self.options.seed)
+        self.assistants: dict[str, Assistant] = {}
+        self.conversations: dict[str, Conversation] = {}
+        self._stored_bytes = 0
+        self._assistant_bytes: dict[str, int] = {}
+
+    def create_assistant(self, sent: NewAssistant, now_s: float, size_bytes: int) -> Assistant:
+        """A new assistant. Raises Refused when there are too many."""
+        if len(self.assistants) >= self.options.assistants_max:
+            raise full("assistants_max", self.options.assistants_max)
+        self._store(size_bytes)
+        assistant = _assistant(sent, self.chance.id("asst_"), now_s)
+        self.assistants[assistant.id] = assistant
+        self._assistant_bytes[assistant.id] = size_bytes
+        return assistant
+
+    def assistant(self, assistant_id: str) -> Assistant:
+        """The assistant with this id; raises Refused where there is none."""
+        if assistant_id not in self.assistants:
+            raise unknown("assistant", assistant_id)
+        return self.assistants[assistant_id]
+
+    def modify_assistant(self, assistant_id: str, sent: AssistantFields, size_bytes: int) -> Assistant:
+        """Change what was sent, and nothing else."""
+        known = self.assistant(assistant_id)
+        self._store(size_bytes)
+        self._assistant_bytes[assistant_id] += size_bytes
+        changes = {name: value for name, value in msgspec.structs.asdict(sent).items() if value is not None}
+        changed = replace(known, **{**changes, "tools": tuple(changes.get("tools", known.tools))})
+        self.assistants[assistant_id] = changed
+        return changed
+
+    def delete_assistant(self, assistant_id: str) -> None:
+        """Forget an assistant; its runs go on, as they hold what they need."""
+        self.assistant(assistant_id)
+        del self.assistants[assistant_id]
+        self._stored_bytes -= self._assistant_bytes.pop(assistant_id)
+
+    def create_thread(self, sent: NewThread, now_s: float, size_bytes: int) -> Conversation:
+        """A new thread with its first messages. Raises Refused when there are too many of either."""
+        if len(self.conversations) >= self.options.threads_max:
+            raise full("threads_max", self.options.threads_max)
+        conversation = Conversation(_thread(sent, self.chance.id("thread_"), now_s), self.options)
+        conversation.check_room(len(sent.messages))
+        self.store_in(conversation, size_bytes)
+        self._add_all(conversation, sent.messages, now_s)
+        self.conversations[conversation.thread.id] = conversation
+        return conversation
+
+    def conversation(self, thread_id: str, now_s: float) -> Conversation:
+        """The thread with this id, advanced to now; raises Refused where there is none."""
+        if thread_id not in self.conversations:
+            raise unknown("thread", thread_id)
+        conversation = self.conversations[thread_id]
+        conversation.advance(now_s)
+        return conversation
+
+    def delete_thread(self, thread_id: str, now_s: float) -> None:
+        """Forget a thread and all in it; a stream still open on one of its runs goes on to its end."""
+        self._stored_bytes -= self.conversation(thread_id, now_s).stored_bytes
+        del self.conversations[thread_id]
+
+    def add_message(self, conversation: Conversation, sent: NewMessage, now_s: float, size_bytes: int) -> Message:
+        """Add a message of the client's. Raises Refused on a busy or full thread."""
+        conversation.check_open()
+        self.store_in(conversation, size_bytes)
+        return conversation.add(sent, self.chance.id("msg_"), now_s)
+
+    def _add_all(self, conversation: Conversation, sent: Sequence[NewMessage], now_s: float) -> None:
+        for message in sent:
+            conversation.add(message, self.chance.id("msg_"), now_s)
+
+    def store_in(self, conversation: Conversation, size_bytes: int) -> None:
+        """Count a body's bytes as kept in a thread. Raises Refused when there are too many in all."""
+        self._store(size_bytes)
+        conversation.stored_bytes += size_bytes
+
+    def _store(self, size_bytes: int) -> None:
+        if self._stored_bytes + size_bytes > self.options.stored_bytes_max:
+            raise full("stored_bytes_max", self.options.stored_bytes_max)
+        self._stored_bytes += size_bytes
+
+    def create_run(
+        self, conversation: Conversation, sent: NewRun, now_s: float, size_bytes: int, *, opens_thread: bool = False
+    ) -> Life:
+        """Start a run; its first leg is written now, to be played as time comes. Raises Refused on a busy thread.
+
+        Ask `check_run` first: past it nothing is refused for what was sent.
+        """
+        messages = sent.additional_messages or ()
+        conversation.check_free(len(messages))
+        self.store_in(conversation, size_bytes)
+        self._add_all(conversation, messages, now_s)
+        assistant = self.assistant(sent.assistant_id)
+        run = _run(sent, assistant, self.chance.id("run_"), conversation.thread.id, now_s)
+        brief = Brief(conversation.question, conversation.tokens + _overhead(run))
+        acts = new_acts(Scene(run), now_s, self.chance, self.options)
+        leg = first_leg(acts, conversation.thread if opens_thread else None, brief, self.chance)
+        life = Life(run, brief, Leg(leg), conversation.messages)
+        conversation.begin(life)
+        life.play_through("thread.run.queued")
+        return life
+
+    def write_next(self, scene: Scene, outputs: Mapping[str, str], brief: Brief, now_s: float) -> list[Beat]:
+        """The leg that follows tool outputs (a `life.Writer`)."""
+        return next_leg(new_acts(scene, now_s, self.chance, self.options), outputs, brief)
+
+    def check_run(self, sent: NewRun) -> None:
+        """Raise Refused for what a run may not be, before anything is changed for it."""
+        self.assistant(sent.assistant_id)
+        script(labels(sent.metadata))
+        messages = [*(sent.additional_messages or ()), *(sent.thread.messages if sent.thread else ())]
+        if len(messages) >= self.options.messages_max:
+            raise full("messages_max", self.options.messages_max)
+
+
+def _assistant(sent: NewAssistant, assistant_id: str, now_s: float) -> Assistant:
+    return Assistant(
+        id=assistant_id,
+        created_at=int(now_s),
+        name=sent.name,
+        description=sent.description,
+        model=sent.model,
+        instructions=sent.instructions,
+        tools=tuple(sent.tools or ()),
+        top_p=_or(sent.top_p, 1.0),
+        temperature=_or(sent.temperature, 1.0),
+        reasoning_effort=sent.reasoning_effort,
+        tool_resources=_or(sent.tool_resources, _resources(sent.tools or ())),
+        metadata=labels(sent.metadata),
+        response_format=_or(sent.response_format, "auto"),
+    )
+
+
+def _resources(tools: Sequence[Tool]) -> JsonObject:
+    """What the service filled in: an empty list of files for a code interpreter."""
+    return {"code_interpreter": {"file_ids": []}} if any(isinstance(tool, CodeInterpreter) for tool in tools) else {}
+
+
+def _thread(sent: NewThread, thread_id: str, now_s: float) -> Thread:
+    return Thread(
+        id=thread_id,
+        created_at=int(now_s),
+        metadata=labels(sent.metadata),
+        tool_resources=sent.tool_resources or {},
+    )
+
+
+def _run(sent: NewRun, assistant: Assistant, run_id: str, thread_id: str, now_s: float) -> Run:
+    """A queued run: what was sent, else what the assistant has, else the service's default."""
+    return Run(
+        id=run_id,
+        created_at=int(now_s),
+        assistant_id=assistant.id,
+        thread_id=thread_id,
+        expires_at=int(now_s) + RUN_LIFE_S,
+        model=_or(sent.model, assistant.model),
+        instructions=_instructions(sent, assistant),
+        tools=assistant.tools if sent.tools is None else tuple(sent.tools),
+        tool_resources=sent.tool_resources or {},
+        metadata=labels(sent.metadata),
+        temperature=_or(sent.temperature, assistant.temperature),
+        top_p=_or(sent.top_p, assistant.top_p),
+        reasoning_effort=_or(sent.reasoning_effort, assistant.reasoning_effort),
+        max_completion_tokens=sent.max_completion_tokens,
+        max_prompt_tokens=sent.max_prompt_tokens,
+        truncation_strategy=sent.truncation_strategy or Truncation(),
+        response_format=_or(sent.response_format, assistant.response_format),
+        tool_choice=sent.tool_choice or "auto",
+        parallel_tool_calls=_or(sent.parallel_tool_calls, True),  # noqa: FBT003  a default like the others
+    )
+
+
+def _instructions(sent: NewRun, assistant: Assistant) -> str | None:
+    given = assistant.instructions if sent.instructions is None else sent.instructions
+    if not sent.additional_instructions:
+        return given
+    return f"{given}\n{sent.additional_instructions}" if given else sent.additional_instructions
+
+
+def _overhead(run: Run) -> int:
+    """The tokens of what stands before the messages: instructions and tools."""
+    return count(run.instructions or "") + count(msgspec.json.encode(run.tools).decode())
+
+
+def _or(sent: Any, default: Any) -> Any:  # noqa: ANN401  any field of a body, and its default of the same type
+    return default if sent is None else sent

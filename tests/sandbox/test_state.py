@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.assistants import FAST, TIME, WEATHER, path_of, talking, text_of
+from wiretape.sandbox.state import Sandbox, SandboxOptions
+from wiretape.testing import ManualClock, StepClock
+
+
+def _user(content: str) -> dict[str, str]:
+    return {"role": "user", "content": content}
+
+
+@pytest.mark.parametrize(
+    ("bound", "asks"),
+    [
+        ("assistants_max", [("/v1/assistants", {"model": "m"})]),
+        ("threads_max", [("/v1/threads", {})]),
+        ("messages_max", [("/v1/threads", {"messages": [_user("a"), _user("b")]})]),
+        ("stored_bytes_max", [("/v1/assistants", {"model": "m" * 40})]),
+    ],
+)
+async def test_a_bound_is_kept_and_named(bound: str, asks: list[tuple[str, Any]]) -> None:
+    options = SandboxOptions(**{bound: 1 if bound != "stored_bytes_max" else 60})
+    async with talking(Sandbox(options, StepClock(0))) as talk:
+        answers = [await talk.ask("POST", path, sent) for path, sent in asks * 2]
+    assert talk.status == 400
+    assert answers[-1]["error"]["code"] == "sandbox_full"
+    assert bound in answers[-1]["error"]["message"]
+
+
+async def test_deleting_gives_room_back() -> None:
+    async with talking(Sandbox(SandboxOptions(stored_bytes_max=20, threads_max=1), StepClock(0))) as talk:
+        for _ in range(5):
+            assistant_id = await talk.assistant()
+            await talk.ask("DELETE", f"/v1/assistants/{assistant_id}")
+            thread = await talk.ask("POST", "/v1/threads", {"metadata": {}})
+            await talk.ask("DELETE", f"/v1/threads/{thread['id']}")
+            assert talk.status == 200
+
+
+async def test_runs_and_messages_of_one_thread_are_bounded() -> None:
+    options = SandboxOptions(pace_s=0, queue_s=0, runs_max=1, messages_max=3)
+    async with talking(Sandbox(options, StepClock(0))) as talk:
+        run = await talk.run(assistant_id := await talk.assistant(), "Hello")
+        runs = path_of(run).rpartition("/")[0]
+        second = await talk.ask("POST", runs, {"assistant_id": assistant_id})
+        messages = f"/v1/threads/{run['thread_id']}/messages"
+        await talk.ask("POST", messages, _user("more"))
+        fourth = await talk.ask("POST", messages, _user("too many"))
+        large = await talk.ask(
+            "POST", "/v1/threads/runs", {"assistant_id": assistant_id, "thread": {"messages": [_user("x")] * 3}}
+        )
+    assert "runs_max" in second["error"]["message"]
+    assert "messages_max" in fourth["error"]["message"]
+    assert "messages_max" in large["error"]["message"]
+
+
+async def test_a_refused_run_leaves_nothing_behind() -> None:
+    sandbox = Sandbox(FAST, StepClock(0))
+    async with talking(sandbox) as talk:
+        await talk.run("asst_x", "Hello")
+    assert talk.status == 404
+    assert not sandbox.conversations
+
+
+async def test_a_run_takes_what_is_sent_before_what_the_assistant_has() -> None:
+    async with talking() as talk:
+        assistant_id = await talk.assistant(instructions="Be kind.", temperature=0.5, tools=[WEATHER])
+        thread = await talk.ask("POST", "/v1/threads", {"messages": [_user("Hello")]})
+        sent = {
+            "assistant_id": assistant_id,
+            "additional_instructions": "Be brief.",
+            "additional_messages": [_user("What says the clock?")],
+            "model": "gpt-5",
+            "tools": [TIME],
+            "tool_choice": {"type": "function", "function": {"name": "local_time"}},
+            "truncation_strategy": {"type": "last_messages", "last_messages": 3},
+            "response_format": {"type": "text"},
+        }
+        run = await talk.ask("POST", f"/v1/threads/{thread['id']}/runs", sent)
+        paused = await talk.ask("GET", path_of(run))
+    assert run["instructions"] == "Be kind.\nBe brief."
+    assert (run["model"], run["temperature"], run["response_format"]) == ("gpt-5", 0.5, {"type": "text"})
+    assert run["tool_choice"] == sent["tool_choice"]
+    assert run["truncation_strategy"] == sent["truncation_strategy"]
+    assert run["tools"] == [{"type": "function", "function": {**TIME["function"], "strict": False}}]  # type: ignore[dict-item]
+    assert paused["status"] == "requires_action"
+
+
+async def test_modifying_changes_only_what_is_sent() -> None:
+    async with talking() as talk:
+        assistant_id = await talk.assistant(name="Ada", tools=[{"type": "code_interpreter"}])
+        changed = await talk.ask("POST", f"/v1/assistants/{assistant_id}", {"description": "d"})
+        thread = await talk.ask("POST", "/v1/threads", {"metadata": {"a": "1"}})
+        resources = {"file_search": {"vector_store_ids": ["vs_1"]}}
+        modified = await talk.ask("POST", f"/v1/threads/{thread['id']}", {"tool_resources": resources})
+        known = await talk.ask("GET", f"/v1/threads/{thread['id']}")
+    assert (changed["name"], changed["description"]) == ("Ada", "d")
+    assert changed["tool_resources"] == {"code_interpreter": {"file_ids": []}}
+    assert (modified["metadata"], modified["tool_resources"]) == ({"a": "1"}, resources)
+    assert known == modified
+
+
+async def test_metadata_changed_while_a_run_goes_on_stays_changed() -> None:
+    clock = ManualClock()
+    async with talking(Sandbox(SandboxOptions(pace_s=1, queue_s=0), clock)) as talk:
+        run = await talk.run(await talk.assistant(), "Hello", metadata={"sandbox": "say a b"})
+        messages = f"/v1/threads/{run['thread_id']}/messages"
+        written = (await talk.ask("GET", messages))["data"][0]
+        await talk.ask("POST", path_of(run), {"metadata": {"n": "1"}})
+        await talk.ask("POST", path_of(run), {})
+        await talk.ask("POST", f"{messages}/{written['id']}", {"metadata": {"n": "2"}})
+        clock.advance(5)
+        ended = await talk.ask("GET", path_of(run))
+        message = await talk.ask("GET", f"{messages}/{written['id']}")
+    assert (ended["status"], ended["metadata"]) == ("completed", {"n": "1"})
+    assert (message["content"][0]["text"]["value"], message["metadata"]) == ("a b", {"n": "2"})
+
+
+async def test_a_message_deleted_while_it_is_written_stays_deleted() -> None:
+    clock = ManualClock()
+    async with talking(Sandbox(SandboxOptions(pace_s=1, queue_s=0), clock)) as talk:
+        run = await talk.run(await talk.assistant(), "Hello")
+        messages = f"/v1/threads/{run['thread_id']}/messages"
+        written = (await talk.ask("GET", messages))["data"][0]
+        await talk.ask("DELETE", f"{messages}/{written['id']}")
+        clock.advance(500)
+        left = await talk.ask("GET", messages)
+    assert [message["role"] for message in left["data"]] == ["user"]
+
+
+async def test_a_stream_goes_on_when_its_thread_is_deleted() -> None:
+    async with talking() as talk:
+        events = await talk.run(await talk.assistant(), "Hello", stream=True, metadata={"sandbox": "say bye"})
+        await talk.ask("DELETE", f"/v1/threads/{dict(events)['thread.created']['id']}")
+    assert text_of(events) == "bye"
+
+
+@pytest.mark.parametrize("sent", [[], [{"tool_call_id": "call_x", "output": "1"}]])
+async def test_outputs_must_answer_exactly_the_calls_that_wait(sent: list[dict[str, str]]) -> None:
+    async with talking() as talk:
+        run = await talk.run(await talk.assistant(tools=[WEATHER]), "Weather in Paris?")
+        refused = await talk.ask("POST", f"{path_of(run)}/submit_tool_outputs", {"tool_outputs": sent})
+        paused = await talk.ask("GET", path_of(run))
+    call_id = paused["required_action"]["submit_tool_outputs"]["tool_calls"][0]["id"]
+    assert f"Expected tool outputs for call_ids ['{call_id}']" in refused["error"]["message"]
+
+
+async def test_an_ended_run_cannot_be_cancelled() -> None:
+    async with talking() as talk:
+        run = await talk.run(await talk.assistant(), "Hello")
+        refused = await talk.ask("POST", f"{path_of(run)}/cancel")
+    assert refused["error"]["message"] == "Cannot cancel run with status 'completed'."
+
+
+async def test_a_run_that_waits_for_outputs_expires() -> None:
+    clock = ManualClock()
+    async with talking(Sandbox(FAST, clock)) as talk:
+        run = await talk.run(await talk.assistant(tools=[WEATHER]), "Weather in Paris?")
+        clock.advance(599)
+        waiting = await talk.ask("GET", path_of(run))
+        clock.advance(1)
+        expired = await talk.ask("GET", path_of(run))
+        steps = await talk.ask("GET", f"{path_of(run)}/steps")
+        step = await talk.ask("GET", f"{path_of(run)}/steps/{steps['first_id']}")
+        nobody = await talk.ask("GET", f"{path_of(run)}/steps/step_x")
+    assert (waiting["status"], expired["status"], step["status"]) == ("requires_action", "expired", "expired")
+    assert expired["required_action"] is None
+    assert nobody["error"]["message"] == "No run step found with id 'step_x'."
+
+
+async def test_polls_see_each_status_in_turn() -> None:
+    async with talking(Sandbox(SandboxOptions(pace_s=1, queue_s=1), StepClock(step_s=0.5))) as talk:
+        run = await talk.run(await talk.assistant(), "Hello", metadata={"sandbox": "say a b"})
+        seen = [run["status"]]
+        while seen[-1] != "completed":
+            seen.append((await talk.ask("GET", path_of(run)))["status"])
+    assert seen == ["queued", "in_progress", "in_progress", "completed"]
+
+
+async def test_an_ended_run_keeps_nobody_waiting() -> None:
+    sandbox = Sandbox(FAST, ManualClock())
+    async with talking(sandbox) as talk:
+        run = await talk.run(await talk.assistant(), "Hello")
+        await talk.ask("GET", path_of(run))
+    life = sandbox.conversations[run["thread_id"]].runs[run["id"]]
+    await life.until_due(sandbox.clock, sandbox.clock.now_s())
+    assert life.due_s is None
