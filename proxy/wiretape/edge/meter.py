@@ -1,0 +1,99 @@
+"""What one exchange costs and carries: times and counts, taken as it goes, read once at its end."""
+
+from __future__ import annotations
+
+from wiretape.exchange import Chunk, Ending, Head, Request
+from wiretape.runs.observer import Seen
+from wiretape.runs.report import ExchangeReport
+from wiretape.wire.headers import value
+
+OVERHEADS_MAX = 256
+"""Chunks whose own time is kept; the first ones, so that a long stream costs no more than a short one."""
+
+
+class Meter:
+    """Monotonic nanoseconds and byte counts of one exchange."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.opened_ns: int | None = None
+        self.head: Head | None = None
+        self.head_cost_ns = 0
+        self.first_chunk_ns: int | None = None
+        self.costs_ns: list[int] = []
+        self.bytes_out = 0
+        self.chunks = 0
+
+    def answered(self, head: Head, now_ns: int) -> None:
+        """Take note of a head, which the client has as of `now_ns`."""
+        self.head = head
+        self.head_cost_ns = max(now_ns - head.at_ns, 0)
+
+    def passed(self, chunk: Chunk, now_ns: int) -> None:
+        """Take note of a chunk, which the client's transport has as of `now_ns`."""
+        self.chunks += 1
+        self.bytes_out += len(chunk.data)
+        if self.first_chunk_ns is None:
+            self.first_chunk_ns = chunk.at_ns
+        if self.chunks <= OVERHEADS_MAX:
+            self.costs_ns.append(now_ns - chunk.at_ns)
+
+    def wall(self, at_ns: int | None) -> int | None:
+        """Turn a monotonic reading into nanoseconds since the epoch."""
+        return None if at_ns is None else self.request.wall_ns + at_ns - self.request.at_ns
+
+
+def report(  # noqa: PLR0913  the five witnesses of an exchange, each by name
+    meter: Meter,
+    ending: Ending,
+    seen: Seen,
+    *,
+    mode: str,
+    cassette: str | None,
+    played: str | None,
+    bytes_in: int,
+    dropped: int,
+) -> ExchangeReport:
+    """Put together what is known of an exchange that has ended."""
+    request, head = meter.request, meter.head
+    assert request.trace is not None  # noqa: S101  the relay gives every request its ids
+    return ExchangeReport(
+        trace=request.trace,
+        method=request.method,
+        route=seen.route,
+        status=head.status if head else None,
+        how=ending.how,
+        code=ending.code,
+        upstream=request.upstream,
+        session=request.session,
+        mode=mode,
+        cassette=cassette,
+        played=played,
+        start_ns=request.wall_ns,
+        end_ns=request.wall_ns + ending.at_ns - request.at_ns,
+        upstream_start_ns=meter.wall(meter.opened_ns),
+        head_ns=meter.wall(head.at_ns) if head else None,
+        first_chunk_ns=meter.wall(meter.first_chunk_ns),
+        overhead_request_ns=meter.opened_ns - request.at_ns if meter.opened_ns else 0,
+        overhead_head_ns=meter.head_cost_ns,
+        overhead_chunks_ns=tuple(meter.costs_ns),
+        bytes_in=bytes_in,
+        bytes_out=meter.bytes_out,
+        chunks=meter.chunks,
+        events=seen.events,
+        events_unknown=seen.events_unknown,
+        fields_unknown=seen.fields_unknown,
+        decoder_errors=seen.decoder_errors,
+        observers_dropped=dropped,
+        upstream_request_id=value(head.headers, b"x-request-id") if head else None,
+        upstream_processing_ms=_milliseconds(head) if head else None,
+        run_key=seen.run_key,
+        run_trace=seen.run_trace,
+        run_span_id=seen.run_span_id,
+        agent_created=seen.agent_created,
+    )
+
+
+def _milliseconds(head: Head) -> int | None:
+    text = value(head.headers, b"openai-processing-ms") or ""
+    return int(text) if text.isascii() and text.isdigit() else None

@@ -1,0 +1,64 @@
+"""Writing to a client of aiohttp's low-level server: our own head, our own framing, back-pressure, a visible tear."""
+
+from __future__ import annotations
+
+from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
+
+from wiretape.exchange import Head
+from wiretape.wire.framing import Framing, frame
+
+
+class Relayed(web.StreamResponse):
+    """A response that is written as it is told; the server only learns whether the connection lives on."""
+
+    def __init__(self, raw: web.BaseRequest, head: Head) -> None:
+        super().__init__(status=head.status)
+        self._raw = raw
+        modern = raw.version >= HttpVersion11
+        self._framed = frame(head, method=raw.method, modern=modern, keep_alive=raw.keep_alive)
+        self._torn = False
+        self._ended = False
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the client's connection may carry another request."""
+        return self._framed.keep_alive and not self._torn
+
+    def begin(self) -> None:
+        """Send the head at once, so that the client learns of it when we do."""
+        self._send(self._framed.head)
+
+    def put(self, data: bytes) -> None:
+        """Hand body bytes to the transport; raises ConnectionError when the client is gone."""
+        match self._framed.framing:
+            case Framing.CHUNKED:
+                self._send(b"%x\r\n%b\r\n" % (len(data), data))
+            case Framing.LENGTH | Framing.CLOSE:
+                self._send(data)
+            case Framing.EMPTY:
+                """No body byte may follow this head (RFC 9112 section 6.3)."""
+
+    async def drain(self) -> None:
+        """Wait until the client has room again: the upstream is not read meanwhile."""
+        await self._raw.writer.drain()
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Leave the head alone: it is long gone when aiohttp asks."""
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """End the body, once, unless it was torn; aiohttp calls again after us."""
+        if self._framed.framing is Framing.CHUNKED and not (self._torn or self._ended):
+            self._send(b"0\r\n\r\n")
+        self._ended = True
+
+    def tear(self) -> None:
+        """Close the connection with the body unfinished, after what was written has left."""
+        self._torn = True
+
+    def _send(self, data: bytes) -> None:
+        transport = self._raw.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has left")
+        transport.write(data)

@@ -1,0 +1,47 @@
+"""The sessions of a replaying proxy: one cursor each, made on first use, at most so many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from wiretape.cassette.format import Interaction
+from wiretape.cassette.match import Cursor, Library
+from wiretape.errors import Overloaded
+
+
+class SessionOptions(Struct, frozen=True, kw_only=True):
+    """Bounds of sessions."""
+
+    sessions_max: int = 1_000
+    """Sessions at a time; a request of one more is answered 503."""
+
+
+class Sessions:
+    """Cursors in one library by name."""
+
+    def __init__(self, library: Library, options: SessionOptions) -> None:
+        self._library = library
+        self._options = options
+        self._cursors: dict[str, Cursor] = {}
+
+    def cursor(self, name: str) -> Cursor:
+        """Find or make the session's cursor; raises Overloaded."""
+        if name not in self._cursors:
+            if len(self._cursors) >= self._options.sessions_max:
+                raise Overloaded(f"{self._options.sessions_max} sessions are open (sessions_max)")
+            self._cursors[name] = self._library.session(name)
+        return self._cursors[name]
+
+    @property
+    def refused(self) -> int:
+        """Requests that no recording answered, over all sessions."""
+        return sum(len(cursor.misses) for cursor in self._cursors.values())
+
+    def unplayed(self) -> Iterable[Interaction]:
+        """Give what no session played, in recorded order."""
+        left = [{one.index: one for one in cursor.unplayed()} for cursor in self._cursors.values()]
+        if not left:
+            return self._library.interactions
+        return (one for index, one in left[0].items() if all(index in other for other in left))

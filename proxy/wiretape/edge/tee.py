@@ -1,0 +1,52 @@
+"""Observers of one exchange, kept from hurting it: one that raises is dropped and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wiretape.exchange import Chunk, Ending, Head, Observer
+
+
+class Tee:
+    """Hands each piece to all observers, after the other side has it."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = list(observers)
+        self.dropped: list[BaseException] = []
+        """What the dropped observers raised."""
+
+    def add(self, observer: Observer) -> None:
+        """Let one more watch; only before the first piece."""
+        self._observers.append(observer)
+
+    def sent(self, chunk: Chunk) -> None:
+        """Tell of a piece of the request's body that was passed on."""
+        self._each(lambda observer: observer.sent(chunk))
+
+    def head(self, head: Head) -> None:
+        """Tell of the response's head."""
+        self._each(lambda observer: observer.head(head))
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Tell of a piece of the response's body that the client was given."""
+        # Spelled out rather than by _each: this is the per-chunk path.
+        for observer in tuple(self._observers):
+            try:
+                observer.chunk(chunk)
+            except Exception as error:  # noqa: BLE001  an observer may fail in any way and must not hurt the client
+                self._drop(observer, error)
+
+    def end(self, ending: Ending) -> None:
+        """Tell how it ended."""
+        self._each(lambda observer: observer.end(ending))
+
+    def _each(self, tell: Callable[[Observer], None]) -> None:
+        for observer in tuple(self._observers):
+            try:
+                tell(observer)
+            except Exception as error:  # noqa: BLE001  as above
+                self._drop(observer, error)
+
+    def _drop(self, observer: Observer, error: Exception) -> None:
+        self._observers.remove(observer)
+        self.dropped.append(error)

@@ -1,0 +1,73 @@
+"""A client's request body: streamed on with a copy to the observers, or held for matching."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from multidict import CIMultiDictProxy
+
+from wiretape.edge.tee import Tee
+from wiretape.errors import RequestTooLarge
+from wiretape.exchange import Chunk
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Upload:
+    """One request's body; read it once, by `stream` or by `hold`."""
+
+    def __init__(self, raw: web.BaseRequest, tee: Tee) -> None:
+        self._raw = raw
+        self._tee = tee
+        self._held: bytes | None = None
+        self.bytes_in = 0
+
+    def stream(self) -> AsyncIterator[bytes] | None:
+        """Give the body piece by piece, or None where the request has none."""
+        if self._held is not None:
+            return self._again(self._held) if self._raw.body_exists else None
+        return self._pieces() if self._raw.body_exists else None
+
+    async def hold(self, bytes_max: int) -> bytes:
+        """Read the whole body; raises RequestTooLarge beyond the bound."""
+        held = bytearray()
+        async for data in self._read():
+            held += data
+            if len(held) > bytes_max:
+                raise RequestTooLarge(
+                    f"the body is over {bytes_max} bytes, more than matching holds (matched_body_max)"
+                )
+        self._held = bytes(held)
+        return self._held
+
+    def tell(self) -> None:
+        """Show a held body to the observers."""
+        if self._held:
+            self._show(self._held)
+
+    def _show(self, data: bytes) -> None:
+        self._tee.sent(Chunk(data, time.monotonic_ns()))
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        async for data in self._read():
+            yield data
+            self._show(data)
+
+    async def _again(self, held: bytes) -> AsyncIterator[bytes]:
+        yield held
+        self._show(held)
+
+    async def _read(self) -> AsyncIterator[bytes]:
+        if not self._raw.body_exists:
+            return
+        self._answer_expectation(self._raw.headers)
+        while data := await self._raw.content.readany():
+            self.bytes_in += len(data)
+            yield data
+
+    def _answer_expectation(self, headers: CIMultiDictProxy[str]) -> None:
+        # RFC 9110 section 10.1.1: ours to answer, since aiohttp's low-level server does not.
+        if headers.get("Expect", "").lower() == "100-continue" and self._raw.transport is not None:
+            self._raw.transport.write(CONTINUE)
