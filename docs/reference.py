@@ -1,0 +1,136 @@
+"""Write docs/reference.md from the code: each flag, setting, error code and metric has a line; `--check` compares."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+from msgspec import NODEFAULT, Struct, structs
+
+from wiretape import errors
+from wiretape.cli import cli
+from wiretape.config import ENV_PREFIX, Config, has_variable
+from wiretape.telemetry.vocabulary import INSTRUMENTS
+
+TARGET = Path(__file__).with_suffix(".md")
+INTRO = """\
+# Reference
+
+Written by `make docs` from the code; `make check` fails when it is stale. Do not edit.
+"""
+
+
+def reference() -> str:
+    """Render the whole page."""
+    return "\n".join([INTRO, *commands(), *settings(), *codes(), *metrics()]) + "\n"
+
+
+def commands() -> Iterator[str]:
+    """Render every command with its help."""
+    yield "## Commands\n"
+    for words, command in walk(cli, ("wiretape",)):
+        context = click.Context(command, info_name=" ".join(words), max_content_width=110, terminal_width=110)
+        yield f"### `{' '.join(words)}`\n\n```text\n{command.get_help(context)}\n```\n"
+
+
+def walk(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Give a command and all below it."""
+    yield words, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            if below is not None:
+                yield from walk(below, (*words, name))
+
+
+def settings() -> Iterator[str]:
+    """Render every setting of the file, with its variable where it has one."""
+    yield "## Settings\n"
+    yield "Flags beat the environment, the environment beats `wiretape.toml`, the file beats the defaults."
+    yield "OpenTelemetry exporters are set by the standard `OTEL_*` variables alone.\n"
+    yield from table(Config, "")
+
+
+def table(kind: type[Struct], section: str) -> Iterator[str]:
+    """Render one struct, then those in it."""
+    meanings = attribute_docs(kind)
+    yield f"### `{section or 'top level'}`\n\n| setting | default | meaning |\n| --- | --- | --- |"
+    inner: list[tuple[str, type[Struct]]] = []
+    for field in structs.fields(kind):
+        found = struct_in(field.type)
+        if found is not None:
+            inner.append((f"[[{field.name}]]" if field.name == "upstream" else f"[{field.name}]", found))
+        if found is None or field.name == "upstream":
+            variable = f" `{ENV_PREFIX}{field.name.upper()}`" if not section and has_variable(field) else ""
+            yield f"| `{field.name}`{variable} | {default(field)} | {meanings[field.name]} |"
+    yield ""
+    for name, found in inner:
+        yield from table(found, name)
+
+
+def default(field: structs.FieldInfo) -> str:
+    """Render a default as TOML would have it."""
+    if field.default is NODEFAULT:
+        return "required" if field.default_factory is NODEFAULT else "empty"
+    if field.default is None or field.default == ():
+        return "none"
+    return f"`{field.default}`"
+
+
+def attribute_docs(kind: type[Struct]) -> dict[str, str]:
+    """Read the string below each field of a struct, and of those it extends."""
+    docs: dict[str, str] = {}
+    for base in kind.__bases__:
+        if issubclass(base, Struct) and base is not Struct:
+            docs |= attribute_docs(base)
+    body = ast.parse(inspect.getsource(kind)).body[0]
+    assert isinstance(body, ast.ClassDef)  # noqa: S101  inspect gave a class
+    for field, text in zip(body.body, body.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+            docs[field.target.id] = " ".join(str(ast.literal_eval(text.value)).split())
+    return docs
+
+
+def struct_in(kind: Any) -> type[Struct] | None:  # noqa: ANN401  an annotation has no narrower type
+    """Find the struct in an annotation."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return kind
+    return next((found for part in get_args(kind) if (found := struct_in(part))), None)
+
+
+def codes() -> Iterator[str]:
+    """Render every error code."""
+    yield "## Error codes\n\n| code | status | meaning |\n| --- | --- | --- |"
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, errors.WiretapeError):
+            status = "exit 2" if issubclass(kind, errors.UsageError) else str(kind.status)
+            yield f"| `{kind.code}` | {status} | {' '.join((kind.__doc__ or '').split())} |"
+    yield ""
+
+
+def metrics() -> Iterator[str]:
+    """Render every instrument."""
+    yield "## Metrics\n\n| name | kind | unit | attributes | meaning |\n| --- | --- | --- | --- | --- |"
+    for one in INSTRUMENTS:
+        attributes = ", ".join(f"`{name}`" for name in one.attributes)
+        yield f"| `{one.name}` | {one.kind} | {one.unit} | {attributes} | {one.help} |"
+
+
+def main() -> None:
+    """Write the page, or say that it is stale."""
+    importlib.import_module("wiretape.cli.demo")
+    if "--check" not in sys.argv:
+        TARGET.write_text(reference(), "utf-8")
+    elif TARGET.read_text("utf-8") != reference():
+        sys.exit("docs/reference.md is stale: run `make docs`")
+
+
+if __name__ == "__main__":
+    main()

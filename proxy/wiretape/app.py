@@ -1,0 +1,221 @@
+"""The one place where parts are put together: a Config becomes a proxy that listens."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Self, TextIO
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from wiretape import __version__
+from wiretape.cassette.match import Library
+from wiretape.cassette.plan import Mode
+from wiretape.config import NONE, SANDBOX, Config, check, upstreams
+from wiretape.edge import listen
+from wiretape.edge.admin import Health, admin
+from wiretape.edge.arrival import new_bits
+from wiretape.edge.listen import Address, Listener, parse_address
+from wiretape.edge.modes import Auto, Forward, Play, Record, Source
+from wiretape.edge.recording import Recording
+from wiretape.edge.relay import Relay
+from wiretape.edge.routes import Prefixes
+from wiretape.edge.sessions import Sessions
+from wiretape.edge.store import Sealed, load, stem_of, tape_path
+from wiretape.edge.upstream import ClientUpstream, UpstreamOptions
+from wiretape.ledger.options import parse_ledger_url
+from wiretape.ledger.writer import LedgerSink
+from wiretape.runs.observer import Runs
+from wiretape.runs.report import Sink
+from wiretape.sandbox.options import SandboxOptions
+from wiretape.sandbox.server import application
+from wiretape.sandbox.state import Sandbox
+from wiretape.telemetry.fanout import Fanout
+from wiretape.telemetry.log import line_logger
+from wiretape.telemetry.options import Gauges, Peer
+from wiretape.telemetry.setup import PROMETHEUS_CONTENT_TYPE, telemetry
+
+SWEEP_EVERY_S = 5.0
+FLUSH_S = 3.0
+"""Seconds that all sinks together get at the end: a dead collector must not eat a container's grace period."""
+
+
+class Outcome(Struct, frozen=True):
+    """What a proxy leaves behind when it has closed."""
+
+    sealed: Sealed | None = None
+    """The cassette it wrote."""
+    refused: int = 0
+    """Requests that no recording answered."""
+    unplayed: tuple[str, ...] = ()
+    """Recorded requests that nobody made."""
+
+
+async def start_sandbox(options: SandboxOptions, address: Address) -> Listener:
+    """Start an Assistants server of its own."""
+    return await listen.application(application(Sandbox(options)), address)
+
+
+class Proxy:
+    """A running proxy: two listeners, a mode, sinks. Make one with `start`, end it with `close`."""
+
+    traffic: Listener
+    admin: Listener
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.sandbox: Listener | None = None
+        """The embedded server, where it is the upstream."""
+        self._open = AsyncExitStack()
+        self._recording: Recording | None = None
+        self._sessions: Sessions | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
+        self.closed = False
+
+    @classmethod
+    async def start(
+        cls,
+        config: Config,
+        *,
+        environ: Mapping[str, str] | None = None,
+        log: TextIO | None = None,
+        exporter: SpanExporter | None = None,
+        sinks: Sequence[Sink] = (),
+    ) -> Self:
+        """Put the parts together and listen; raises the errors of configuration, cassettes and ledger.
+
+        `environ` is read for `OTEL_*`; log lines go to `log`, or nowhere; `exporter` is given every span, and
+        `sinks` every report beside our own sinks.
+        """
+        check(config)
+        proxy = cls(config)
+        try:
+            await proxy._assemble(os.environ if environ is None else environ, log or io.StringIO(), exporter, sinks)
+        except BaseException:
+            await proxy._open.aclose()
+            raise
+        return proxy
+
+    def hurry(self) -> None:
+        """Stop waiting for exchanges in flight: a second signal has come."""
+        self._relay.hurry()
+
+    async def close(self) -> Outcome:
+        """Drain, cut what is left, report what is open, flush every sink, seal the cassette."""
+        self.closed = True
+        self._relay.draining = True
+        await self.traffic.stop_accepting()
+        await self._relay.drain(self.config.drain_s)
+        await self._open.aclose()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        await asyncio.to_thread(self._flush)
+        return await asyncio.to_thread(self._outcome)
+
+    async def _assemble(
+        self, environ: Mapping[str, str], log: TextIO, exporter: SpanExporter | None, sinks: Sequence[Sink]
+    ) -> None:
+        config = self.config
+        logger = line_logger(log, colors="NO_COLOR" not in environ)
+        behind = await self._upstreams()
+        gauges = Gauges(
+            streams_active=lambda: self._relay.active,
+            runs_open=lambda: self._runs.open,
+            telemetry_queue=lambda: self._fanout.depth,
+            telemetry_dropped=lambda: {**self._fanout.dropped, "runs_evicted": self._runs.evicted},
+        )
+        self._telemetry = telemetry(
+            config.telemetry, gauges, logger, peers=_peers(behind), environ=environ, exporter=exporter
+        )
+        self._fanout = Fanout((*self._telemetry.sinks, *_ledger(config), *sinks), config.telemetry, logger)
+        self._runs = Runs(config.runs, self._fanout.run, lambda: new_bits(64))
+        self._relay = Relay(
+            await self._source(behind), self._runs, self._fanout.exchange, streams_max=config.edge.streams_max
+        )
+        self._sweep()
+        await self._listen()
+
+    async def _upstreams(self) -> tuple[UpstreamOptions, ...]:
+        """Give the upstreams; starts the sandbox where it is one. Replay has none."""
+        if self.config.mode is Mode.REPLAY:
+            return ()
+        if self.config.upstream != SANDBOX:
+            return upstreams(self.config)
+        self.sandbox = await start_sandbox(self.config.sandbox, Address("127.0.0.1", 0))
+        self._open.push_async_callback(self.sandbox.close)
+        return (UpstreamOptions(url=self.sandbox.url, name=SANDBOX),)
+
+    async def _source(self, behind: tuple[UpstreamOptions, ...]) -> Source:
+        config = self.config
+        if config.mode is Mode.REPLAY:
+            return Play(Mode.REPLAY, await self._library(), ", ".join(config.cassette), *self._playing())
+        routes = Prefixes((one.prefix, one.name) for one in behind)
+        clients = {one.name: ClientUpstream(one) for one in behind}
+        for client in clients.values():
+            self._open.push_async_callback(client.close)
+        if config.mode is Mode.FORWARD:
+            return Forward(routes, clients)
+        sessions = await self._library() if config.mode is Mode.AUTO else None
+        record = Record(routes, clients, self._record(behind), config.mode)
+        return record if sessions is None else Auto(sessions, record, *self._playing())
+
+    def _playing(self) -> tuple[float, int]:
+        return self.config.speed, self.config.edge.matched_body_max
+
+    async def _library(self) -> Sessions:
+        paths = [tape_path(stem_of(name, Path(self.config.cassette_dir))) for name in self.config.cassette]
+        known = [path for path in paths if self.config.mode is Mode.REPLAY or path.exists()]
+        tapes = await asyncio.to_thread(lambda: [load(path) for path in known])
+        self._sessions = Sessions(Library(tapes), self.config.sessions)
+        return self._sessions
+
+    def _record(self, behind: tuple[UpstreamOptions, ...]) -> Recording:
+        stem = stem_of(self.config.cassette[0], Path(self.config.cassette_dir))
+        over = self.config.mode is Mode.REWRITE
+        by = f"wiretape {__version__}"
+        where = ", ".join(one.name if one.name == SANDBOX else one.url for one in behind)
+        self._recording = Recording.open(stem, where, by, time.time_ns(), self.config.record, over=over)
+        return self._recording
+
+    async def _listen(self) -> None:
+        config = self.config
+        self.traffic = await listen.traffic(self._relay, parse_address(config.listen), config.edge)
+        self._open.push_async_callback(self.traffic.close)
+        health = Health(
+            ready=lambda: not self._relay.draining,
+            metrics=lambda: (self._telemetry.prometheus_text(), PROMETHEUS_CONTENT_TYPE),
+        )
+        self.admin = await listen.application(admin(health), parse_address(config.admin))
+        self._open.push_async_callback(self.admin.close)
+
+    def _sweep(self) -> None:
+        self._runs.sweep(time.monotonic_ns())
+        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_EVERY_S, self._sweep)
+
+    def _flush(self) -> None:
+        """In a thread, under one deadline for all sinks."""
+        self._runs.close(time.monotonic_ns())
+        self._fanout.close(FLUSH_S * 2 / 3)
+        self._telemetry.shutdown(FLUSH_S / 3)
+
+    def _outcome(self) -> Outcome:
+        sealed = self._recording.seal() if self._recording else None
+        if self._sessions is None:
+            return Outcome(sealed)
+        left = tuple(f"{one.method} {one.target}" for one in self._sessions.unplayed())
+        return Outcome(sealed, self._sessions.refused, left)
+
+
+def _ledger(config: Config) -> tuple[LedgerSink, ...]:
+    return () if config.ledger == NONE else (LedgerSink(parse_ledger_url(config.ledger), config.audit),)
+
+
+def _peers(behind: tuple[UpstreamOptions, ...]) -> dict[str, Peer]:
+    return {one.name: Peer(urlsplit(one.url).hostname or "", urlsplit(one.url).port) for one in behind}

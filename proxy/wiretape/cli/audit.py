@@ -1,0 +1,35 @@
+"""`wiretape audit`: read the ledger."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal
+
+import click
+
+from wiretape.audit.report import report
+from wiretape.audit.show import as_json, as_text
+from wiretape.ledger.options import parse_ledger_url
+
+
+@click.group()
+def audit() -> None:
+    """Read the ledger."""
+
+
+@audit.command(name="report")
+@click.option("--ledger", envvar="WIRETAPE_LEDGER", default="sqlite:///wiretape.db", show_default=True)
+@click.option("--by", type=click.Choice(["assistant", "model"]), default="assistant", show_default=True)
+@click.option("--json", "as_program", is_flag=True, help="JSON for programs")
+def report_command(ledger: str, by: Literal["assistant", "model"], *, as_program: bool) -> None:
+    """Show runs, outcomes, tokens, and percentiles of first event, first token and duration.
+
+    \b
+    Example:
+      wiretape audit report --by model
+    """  # noqa: D301  \b keeps click from folding the lines
+    found = report(parse_ledger_url(ledger), by)
+    if as_program:
+        click.echo(as_json(found), nl=False)
+    else:
+        click.echo(as_text(found, terminal=sys.stdout.isatty()), nl=False)

@@ -1,0 +1,41 @@
+"""The flags that every command which runs a proxy shares, and the Config they become."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from wiretape.config import Effective, load
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--config", "file", type=click.Path(path_type=Path), help="Configuration file [default: wiretape.toml]"
+    ),
+    click.option("--listen", help="Traffic listener, host:port [127.0.0.1:8787]"),
+    click.option("--admin", help="Admin listener, host:port [127.0.0.1:8788]"),
+    click.option("--upstream", help="`sandbox` (the embedded server) or a URL [sandbox]"),
+    click.option("--cassette-dir", help="Where a bare cassette name lies [cassettes]"),
+    click.option("--profile", help="`production` refuses what production must not do"),
+    click.option("--drain-s", type=float, help="Seconds that exchanges in flight get at shutdown [20]"),
+    click.option("--ledger", help="Audit store, sqlite:///PATH or none [sqlite:///wiretape.db]"),
+    click.option("--ready-file", help="File that gets the addresses as JSON once the proxy accepts"),
+)
+
+
+def proxy_options(command: F) -> F:
+    """Add the shared flags to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def effective(flags: Mapping[str, Any]) -> Effective:
+    """Read the configuration; a flag that was not given says nothing."""
+    given = {name: value for name, value in flags.items() if value is not None and value != ()}
+    return load({name: value for name, value in given.items() if name != "file"}, os.environ, flags.get("file"))

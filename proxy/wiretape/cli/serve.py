@@ -1,0 +1,140 @@
+"""`serve`, `record`, `replay` and `sandbox`: the commands that listen."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import aiohttp
+import click
+
+from wiretape.app import Outcome, Proxy, start_sandbox
+from wiretape.cassette.plan import Mode
+from wiretape.cli.options import effective, proxy_options
+from wiretape.cli.running import run, run_loop, until_signal
+from wiretape.edge.listen import parse_address
+from wiretape.sandbox.options import SandboxOptions
+
+_KEY = {"Authorization": "Bearer any-key", "OpenAI-Beta": "assistants=v2"}
+_GREETER = {"model": "gpt-4o-mini", "name": "Greeter", "instructions": "Greet whoever speaks to you."}
+_CURL = """\
+  curl -N {url}/v1/threads/runs \\
+    -H 'Authorization: Bearer any-key' -H 'OpenAI-Beta: assistants=v2' -H 'Content-Type: application/json' \\
+    -d '{{"assistant_id":"{assistant}","stream":true,"thread":{{"messages":[{{"role":"user","content":"Hi!"}}]}}}}'"""
+
+mode_option = click.option("--mode", type=click.Choice([mode.value for mode in Mode]), help="What to do with a request [forward]")
+cassette_option = click.option("--cassette", multiple=True, help="Cassette of the mode; repeat it to replay several")
+speed_option = click.option("--speed", type=float, help="0 does not wait, 1 keeps the recorded pace [0]")
+cassette_argument = click.argument("cassette")
+
+
+@click.command()
+@proxy_options
+@mode_option
+@cassette_option
+@speed_option
+def serve(**flags: Any) -> None:  # noqa: ANN401  click's values; the configuration checks them
+    """Run the proxy, from wiretape.toml, environment and flags.
+
+    \b
+    Example:
+      wiretape serve
+      wiretape serve --upstream https://assistants.example.com --profile production
+    """  # noqa: D301  \b keeps click from folding the lines
+    code, _ = run_loop(run(effective(flags).config, (), _announce))
+    sys.exit(code)
+
+
+@click.command()
+@cassette_argument
+@proxy_options
+@click.option("--rewrite", is_flag=True, help="Record anew over an old cassette")
+@click.pass_obj
+def record(command: tuple[str, ...], /, *, rewrite: bool, cassette: str, **flags: Any) -> None:  # noqa: ANN401  as above
+    """Record through the proxy; with `-- CMD …`, run it, stop when it ends and pass on its exit code.
+
+    Exits with 1 when an interaction is incomplete.
+
+    \b
+    Example:
+      wiretape record talk -- python app.py
+    """  # noqa: D301  as above
+    mode = Mode.REWRITE if rewrite else Mode.RECORD
+    config = effective({**flags, "mode": mode, "cassette": [cassette]}).config
+    code, outcome = run_loop(run(config, command, _announce))
+    sys.exit(code or _recorded(outcome))
+
+
+@click.command()
+@click.argument("cassette", nargs=-1, required=True)
+@proxy_options
+@speed_option
+@click.option("--strict", is_flag=True, help="Fail too when a recorded interaction was left unplayed")
+@click.pass_obj
+def replay(command: tuple[str, ...], /, *, strict: bool, cassette: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401  as above
+    """Serve cassettes; with `-- CMD …`, run it, stop when it ends and pass on its exit code.
+
+    Exits with 1 when a request was refused, and with --strict when an interaction was left unplayed.
+
+    \b
+    Example:
+      wiretape replay talk -- python app.py
+    """  # noqa: D301  as above
+    config = effective({**flags, "mode": Mode.REPLAY, "cassette": list(cassette)}).config
+    code, outcome = run_loop(run(config, command, _announce))
+    sys.exit(code or _replayed(outcome, strict=strict))
+
+
+@click.command()
+@click.option("--listen", default="127.0.0.1:8790", show_default=True, help="host:port; port 0 picks a free one")
+@click.option("--seed", default=0, show_default=True, help="All ids and words follow from it")
+@click.option("--pace-s", default=0.02, show_default=True, help="Seconds between the deltas of a stream")
+def sandbox(listen: str, seed: int, pace_s: float) -> None:
+    """Run the embedded Assistants server alone: no key, no network, state in memory.
+
+    \b
+    Example:
+      wiretape sandbox --listen 127.0.0.1:8790
+    """  # noqa: D301  as above
+    run_loop(_sandbox(listen, SandboxOptions(seed=seed, pace_s=pace_s)))
+
+
+async def _sandbox(address: str, options: SandboxOptions) -> None:
+    listener = await start_sandbox(options, parse_address(address))
+    try:
+        click.echo(
+            f"The sandbox listens on {listener.url}; any key will do. Try:\n{await _curl(listener.url, listener.url)}"
+        )
+        await until_signal()
+    finally:
+        await listener.close()
+
+
+async def _announce(proxy: Proxy) -> None:
+    click.echo(f"Wiretape ({proxy.config.mode}) listens on {proxy.traffic.url}, admin on {proxy.admin.url}", err=True)
+    if proxy.sandbox is not None and proxy.config.mode is Mode.FORWARD:
+        curl = await _curl(proxy.sandbox.url, proxy.traffic.url)
+        click.echo(f"Its upstream is the embedded sandbox: no key, no network. Try:\n{curl}", err=True)
+
+
+async def _curl(sandbox_url: str, url: str) -> str:
+    """Make an assistant, so that the line printed works as it is."""
+    async with aiohttp.ClientSession(headers=_KEY) as session:
+        made = await session.post(f"{sandbox_url}/v1/assistants", json=_GREETER)
+        return _CURL.format(url=url, assistant=(await made.json())["id"])
+
+
+def _recorded(outcome: Outcome) -> int:
+    sealed = outcome.sealed
+    if sealed is None:
+        return 0
+    click.echo(f"{sealed.interactions} interactions in {sealed.path}, {sealed.incomplete} incomplete", err=True)
+    return int(sealed.incomplete > 0)
+
+
+def _replayed(outcome: Outcome, *, strict: bool) -> int:
+    if outcome.refused:
+        click.echo(f"{outcome.refused} requests were refused: no recording answers them", err=True)
+    if strict and outcome.unplayed:
+        click.echo("left unplayed:\n" + "\n".join(f"  {line}" for line in outcome.unplayed), err=True)
+    return int(bool(outcome.refused or (strict and outcome.unplayed)))

@@ -1,0 +1,210 @@
+"""One frozen Config from flags, environment and file, with the origin of each value.
+
+Flags beat the environment (`WIRETAPE_<NAME>`), the environment beats `wiretape.toml`, the file beats the
+defaults. OpenTelemetry exporters are set up by the standard `OTEL_*` variables alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import msgspec
+from msgspec import Struct, structs
+
+from wiretape.cassette.plan import Mode
+from wiretape.edge.listen import EdgeOptions
+from wiretape.edge.recording import RecordOptions
+from wiretape.edge.sessions import SessionOptions
+from wiretape.edge.upstream import UpstreamOptions
+from wiretape.errors import ConfigError
+from wiretape.ledger.options import LedgerOptions
+from wiretape.runs.options import RunOptions
+from wiretape.sandbox.options import SandboxOptions
+from wiretape.telemetry.options import TelemetryOptions
+
+FILE = "wiretape.toml"
+ENV_PREFIX = "WIRETAPE_"
+SANDBOX = "sandbox"
+NONE = "none"
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting, with its default."""
+
+    listen: str = "127.0.0.1:8787"
+    """Traffic listener, `host:port`; port 0 picks a free one."""
+    admin: str = "127.0.0.1:8788"
+    """Admin listener (`/healthz`, `/readyz`, `/metrics`), `host:port`."""
+    upstream: str | tuple[UpstreamOptions, ...] = SANDBOX
+    """`sandbox` (the embedded server), a URL, or in the file one or more `[[upstream]]` tables."""
+    mode: Mode = Mode.FORWARD
+    """`forward`, `record`, `rewrite`, `replay` or `auto`."""
+    cassette: tuple[str, ...] = ()
+    """Cassettes by stem or path; `record`, `rewrite` and `auto` take one, `replay` one or more."""
+    cassette_dir: str = "cassettes"
+    """Where a bare cassette name lies."""
+    speed: float = 0.0
+    """Replay: 0 does not wait, 1 keeps the recorded pace, 2 goes twice as fast."""
+    profile: Literal["production"] | None = None
+    """`production` demands an upstream and refuses `sandbox`, `replay` and `auto`."""
+    drain_s: float = 20.0
+    """Seconds that exchanges in flight get at shutdown."""
+    ledger: str = "sqlite:///wiretape.db"
+    """The audit store, `sqlite:///PATH`, or `none`."""
+    ready_file: str | None = None
+    """A file that gets the two addresses as JSON once the proxy accepts."""
+    edge: EdgeOptions = EdgeOptions()
+    """Bounds of the traffic listener."""
+    sessions: SessionOptions = SessionOptions()
+    """Bounds of replay sessions."""
+    runs: RunOptions = RunOptions()
+    """Bounds of the run tracker."""
+    record: RecordOptions = RecordOptions()
+    """Bounds of recording."""
+    sandbox: SandboxOptions = SandboxOptions()
+    """The embedded server."""
+    telemetry: TelemetryOptions = TelemetryOptions()
+    """Bounds of spans, metrics and logs."""
+    audit: LedgerOptions = LedgerOptions()
+    """Bounds of the ledger's writer."""
+
+
+class Effective(Struct, frozen=True):
+    """A configuration and where each top-level value came from: `default`, the file, a variable, a flag."""
+
+    config: Config
+    origins: dict[str, str]
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None = None) -> Effective:
+    """Read and check the configuration; `flags` holds only what was given. Raises ConfigError."""
+    layers = [
+        _from_file(file),
+        _from_environment(environ),
+        {name: (value, _flag(name)) for name, value in flags.items()},
+    ]
+    merged = {name: pair for layer in layers for name, pair in layer.items()}
+    config = _convert(
+        {name: value for name, (value, _) in merged.items()}, {name: o for name, (_, o) in merged.items()}
+    )
+    check(config)
+    origins = {
+        field.name: merged[field.name][1] if field.name in merged else "default" for field in structs.fields(Config)
+    }
+    return Effective(config, origins)
+
+
+def upstreams(config: Config) -> tuple[UpstreamOptions, ...]:
+    """Give the upstreams; none for the sandbox, whose address is not known before it listens."""
+    if isinstance(config.upstream, str):
+        return () if config.upstream == SANDBOX else (UpstreamOptions(url=config.upstream),)
+    return config.upstream
+
+
+def check(config: Config) -> None:
+    """Find settings that are at odds with each other; raises ConfigError."""
+    for problem in _problems(config):
+        raise ConfigError(problem)
+
+
+def _problems(config: Config) -> Iterator[str]:
+    wanted = _cassettes_wanted(config.mode)
+    if len(config.cassette) not in wanted:
+        few = "no cassette" if wanted.stop == 1 else "one cassette" if wanted.stop == 2 else "at least one cassette"  # noqa: PLR2004
+        yield f"mode {config.mode} takes {few} (--cassette); {len(config.cassette)} given"
+    if config.profile == "production":
+        if config.mode in {Mode.REPLAY, Mode.AUTO}:
+            yield f"profile production refuses mode {config.mode}: production must not be served from recordings"
+        if config.upstream == SANDBOX:
+            yield "profile production demands an upstream (--upstream URL): the sandbox is for trying and testing"
+    if config.speed < 0:
+        yield f"speed must not be negative; got {config.speed:g}"
+    if config.drain_s < 0:
+        yield f"drain_s must not be negative; got {config.drain_s:g}"
+    for upstream in upstreams(config):
+        if not upstream.url.startswith(("http://", "https://")):
+            yield f"an upstream is `sandbox` or a URL with http:// or https://; got {upstream.url!r}"
+    prefixes = [upstream.prefix for upstream in upstreams(config)]
+    if len(set(prefixes)) < len(prefixes):
+        yield "two upstreams have the same prefix; give each its own"
+
+
+def _cassettes_wanted(mode: Mode) -> range:
+    match mode:
+        case Mode.FORWARD:
+            return range(1_000)  # named but unused: `forward` never stores
+        case Mode.REPLAY:
+            return range(1, 1_000)
+        case Mode.RECORD | Mode.REWRITE | Mode.AUTO:
+            return range(1, 2)
+
+
+def _from_file(file: Path | None) -> dict[str, tuple[Any, str]]:
+    path = file or Path(FILE)
+    if file is None and not path.exists():
+        return {}
+    try:
+        return {name: (value, str(path)) for name, value in tomllib.loads(path.read_text("utf-8")).items()}
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no TOML: {error}") from error
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    names = {ENV_PREFIX + field.name.upper(): field for field in structs.fields(Config) if has_variable(field)}
+    return {
+        field.name: (_from_text(environ[variable], field, variable), variable)
+        for variable, field in names.items()
+        if environ.get(variable)
+    }
+
+
+def _from_text(text: str, field: structs.FieldInfo, variable: str) -> Any:  # noqa: ANN401  checked again as a whole
+    if field.name == "cassette":
+        return text.split(",")
+    try:
+        return msgspec.to_builtins(msgspec.convert(text, field.type, strict=False))
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{variable}: {error}") from error
+
+
+def _convert(values: dict[str, Any], origins: Mapping[str, str]) -> Config:
+    _refuse_unknown(values, Config, "", origins)
+    try:
+        return msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        name = str(error).rpartition("$.")[2].split(".")[0].split("[")[0].rstrip("`")
+        raise ConfigError(f"{origins.get(name, 'configuration')}: {error}") from error
+
+
+def _refuse_unknown(values: Mapping[str, Any], kind: type[Struct], path: str, origins: Mapping[str, str]) -> None:
+    fields = {field.name: field for field in structs.fields(kind)}
+    for name, value in values.items():
+        if name not in fields:
+            nearest = difflib.get_close_matches(name, fields, 1)
+            hint = f"did you mean {path}{nearest[0]}?" if nearest else f"known are {', '.join(fields)}"
+            raise ConfigError(f"{origins.get((path or name).split('.')[0], '')}: unknown setting {path}{name}; {hint}")
+        inner = _struct_in(fields[name].type)
+        for item in value if isinstance(value, list) else [value]:
+            if inner is not None and isinstance(item, dict):
+                _refuse_unknown(item, inner, f"{path}{name}.", origins)
+
+
+def _struct_in(kind: Any) -> type[Struct] | None:  # noqa: ANN401  a type annotation has no narrower type
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return kind
+    return next((found for part in get_args(kind) if (found := _struct_in(part))), None)
+
+
+def has_variable(field: structs.FieldInfo) -> bool:
+    """Whether a top-level setting can be given in the environment: sections are for the file."""
+    return field.name == "upstream" or _struct_in(field.type) is None
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

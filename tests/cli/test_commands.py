@@ -1,0 +1,228 @@
+"""The command line, as a user types it."""
+
+import asyncio
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from support.command import environment, running, wiretape
+from support.golden import FOLDER
+from support.raw import exchange
+from support.scenarios import asking
+from wiretape.cli import COMMANDS, cli
+
+TALK = """
+import os, urllib.request
+base = os.environ["OPENAI_BASE_URL"]
+assert os.environ["NO_PROXY"]
+headers = {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"], "OpenAI-Beta": "assistants=v2"}
+asked = urllib.request.Request(base + "/threads", b"{}", {**headers, "Content-Type": "application/json"})
+print(urllib.request.urlopen(asked).read().decode())
+"""
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> list[str]:
+    script = tmp_path / "talk.py"
+    script.write_text(TALK)
+    return [sys.executable, str(script)]
+
+
+@pytest.fixture
+def quiet(tmp_path: Path) -> list[str]:
+    return ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ledger", f"sqlite:///{tmp_path}/ledger.db"]
+
+
+async def test_serve_says_where_it_listens_and_a_curl_that_works(tmp_path: Path) -> None:
+    async with running("serve", cwd=tmp_path) as (process, at):
+        assert process.stderr is not None
+        said = [(await process.stderr.readline()).decode() for _ in range(5)]
+        line = "".join(said[2:])
+        assert said[0] == f"Wiretape (forward) listens on {at['traffic']}, admin on {at['admin']}\n"
+        assert line.startswith(f"  curl -N {at['traffic']}/v1/threads/runs")
+        if shutil.which("curl"):
+            curl = await asyncio.create_subprocess_exec(
+                "sh", "-c", line, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            got, _ = await curl.communicate()
+            assert got.startswith(b"event: thread.created\n")
+            assert got.endswith(b"event: done\ndata: [DONE]\n\n")
+        health = await exchange(at["admin"], b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert health.endswith(b"ok\n")
+
+
+async def test_sigterm_ends_with_zero(tmp_path: Path) -> None:
+    async with running("serve", "--ledger", "none", cwd=tmp_path) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+
+
+async def test_a_second_sigterm_does_not_wait_for_streams(tmp_path: Path) -> None:
+    async with running("serve", "--drain-s", "600", cwd=tmp_path) as (process, at):
+        async with asking(at["traffic"]) as (ask, _):
+            assistant = (await ask("POST", "/v1/assistants", {"model": "m"})).json()["id"]
+            body = json.dumps({"assistant_id": assistant, "stream": True, "metadata": {"sandbox": "stall"}})
+        head = f"POST /v1/threads/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nOpenAI-Beta: assistants=v2\r\nContent-Length: {len(body)}\r\n\r\n"  # noqa: E501
+        host, port = at["traffic"].removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write((head + body).encode())
+        await reader.readuntil(b"thread.run.in_progress")
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        while b"draining" not in (await process.stderr.readline()):
+            pass
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+        assert b"\r\n0\r\n\r\n" not in await reader.read()
+        writer.close()
+
+
+async def test_record_and_replay_a_command(tmp_path: Path, talk: list[str], quiet: list[str]) -> None:
+    recorded = await wiretape("record", "talks/one", *quiet, "--", *talk, cwd=tmp_path)
+    assert (recorded.code, recorded.err.splitlines()[-1]) == (0, "1 interactions in talks/one.tape.jsonl, 0 incomplete")
+    replayed = await wiretape("replay", "talks/one", *quiet, "--", *talk, cwd=tmp_path)
+    assert (replayed.code, replayed.out) == (0, recorded.out)
+
+
+async def test_record_passes_on_the_commands_exit_code(tmp_path: Path, quiet: list[str]) -> None:
+    ran = await wiretape("record", "x", *quiet, "--", sys.executable, "-c", "raise SystemExit(7)", cwd=tmp_path)
+    assert ran.code == 7
+
+
+async def test_a_command_that_is_not_there_is_wrong_usage(tmp_path: Path, quiet: list[str]) -> None:
+    ran = await wiretape("record", "x", *quiet, "--", "no-such-command-here", cwd=tmp_path)
+    assert ran.code == 2
+    assert "cannot run no-such-command-here: No such file or directory" in ran.err
+
+
+async def test_replay_fails_when_a_request_was_refused_although_the_command_did_not(
+    tmp_path: Path, talk: list[str], quiet: list[str]
+) -> None:
+    swallowing = ["sh", "-c", f"{talk[0]} {talk[1]} 2>/dev/null || true"]
+    ran = await wiretape("replay", str(FOLDER / "polled-run"), *quiet, "--", *swallowing, cwd=tmp_path)
+    assert ran.code == 0
+    elsewhere = ["sh", "-c", f"sed -i 's#/threads#/nowhere#' {talk[1]}; {talk[0]} {talk[1]} 2>/dev/null || true"]
+    ran = await wiretape("replay", str(FOLDER / "polled-run"), *quiet, "--", *elsewhere, cwd=tmp_path)
+    assert ran.code == 1
+    assert "1 requests were refused" in ran.err
+
+
+async def test_strict_replay_fails_when_something_was_left_unplayed(
+    tmp_path: Path, talk: list[str], quiet: list[str]
+) -> None:
+    ran = await wiretape("replay", str(FOLDER / "polled-run"), "--strict", *quiet, "--", *talk, cwd=tmp_path)
+    assert ran.code == 1
+    assert "left unplayed:\n  POST /v1/assistants\n" in ran.err
+
+
+async def test_cassette_ls_shows_what_is_there(tmp_path: Path) -> None:
+    ran = await wiretape("cassette", "ls", "--cassette-dir", str(FOLDER), cwd=tmp_path)
+    assert [line.split()[0] for line in ran.out.splitlines()[1:]] == sorted(
+        path.name[:-11] for path in FOLDER.glob("*.tape.jsonl")
+    )
+    listed = json.loads((await wiretape("cassette", "ls", "--cassette-dir", str(FOLDER), "--json", cwd=tmp_path)).out)
+    assert {one["name"]: one["interactions"] for one in listed}["tool-run"] == 5
+    empty = await wiretape("cassette", "ls", "--cassette-dir", str(tmp_path), cwd=tmp_path)
+    assert empty.out == f"No cassettes in {tmp_path}: record one with `wiretape record NAME`.\n"
+
+
+async def test_cassette_show_is_readable(tmp_path: Path) -> None:
+    ran = await wiretape("cassette", "show", str(FOLDER / "tool-run"), cwd=tmp_path)
+    assert ran.code == 0
+    assert "#4 POST /v1/threads/thread_" in ran.out
+    assert "thread.run.requires_action" in ran.out
+
+
+async def test_cassette_import_makes_a_cassette_once(tmp_path: Path) -> None:
+    source = Path(__file__).parents[1] / "data" / "vcr-text-run.yaml"
+    ran = await wiretape("cassette", "import", str(source), "old", cwd=tmp_path)
+    assert (ran.code, ran.out) == (0, "3 interactions in cassettes/old.tape.jsonl\n")
+    again = await wiretape("cassette", "import", str(source), "old", cwd=tmp_path)
+    assert again.code == 2
+    assert "is there already" in again.err
+
+
+async def test_cassette_seal_seals_what_a_crash_left(tmp_path: Path) -> None:
+    sealed = (FOLDER / "polled-run.tape.jsonl").read_bytes()
+    (tmp_path / "crashed.part.jsonl").write_bytes(sealed[:-20])
+    ran = await wiretape("cassette", "seal", "./crashed", cwd=tmp_path)
+    assert ran.code == 0
+    assert "1 incomplete" in ran.out
+    assert not (tmp_path / "crashed.part.jsonl").exists()
+
+
+async def test_audit_report_reads_the_ledger(tmp_path: Path, quiet: list[str]) -> None:
+    ledger = quiet[-1]
+    script = f"import asyncio, os, sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\nfrom support.scenarios import *\nasync def main():\n    async with asking(os.environ['OPENAI_BASE_URL'].removesuffix('/v1')) as (ask, _):\n        await tool_run(ask)\nasyncio.run(main())"  # noqa: E501
+    assert (await wiretape("record", "x", *quiet, "--", sys.executable, "-c", script, cwd=tmp_path)).code == 0
+    table = await wiretape("audit", "report", "--ledger", ledger, cwd=tmp_path)
+    assert "Golden" in table.out
+    assert "completed:1" in table.out
+    told = json.loads(
+        (await wiretape("audit", "report", "--ledger", ledger, "--by", "model", "--json", cwd=tmp_path)).out
+    )
+    assert (told["total"]["runs"], told["groups"][0]["key"]) == (1, "gpt-4o-mini")
+
+
+async def test_config_show_tells_the_origin_of_each_value(tmp_path: Path) -> None:
+    (tmp_path / "wiretape.toml").write_text("drain_s = 5.0\n")
+    ran = await wiretape("config", "show", "--admin", "127.0.0.1:1", "--json", cwd=tmp_path, WIRETAPE_SPEED="2")
+    shown = json.loads(ran.out)
+    origins = {name: shown[name]["origin"] for name in ("drain_s", "admin", "speed", "listen")}
+    assert origins == {"drain_s": "wiretape.toml", "admin": "--admin", "speed": "WIRETAPE_SPEED", "listen": "default"}
+    plain = await wiretape("config", "show", cwd=tmp_path)
+    assert "drain_s" in plain.out
+    assert "5.0  (wiretape.toml)" in plain.out
+
+
+async def test_config_check_answers_with_one_sentence(tmp_path: Path) -> None:
+    assert (await wiretape("config", "check", cwd=tmp_path)).out == "The configuration is valid.\n"
+    (tmp_path / "wiretape.toml").write_text("listn = '127.0.0.1:1'\n")
+    ran = await wiretape("config", "check", cwd=tmp_path)
+    assert (ran.code, ran.err) == (2, "wiretape: wiretape.toml: unknown setting listn; did you mean listen?\n")
+
+
+async def test_an_address_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
+    async with running("serve", "--ledger", "none", cwd=tmp_path) as (_, at):
+        taken = at["traffic"].removeprefix("http://")
+        ran = await wiretape("serve", "--listen", taken, "--admin", "127.0.0.1:0", cwd=tmp_path)
+    assert ran.code == 2
+    assert ran.err.startswith(f"wiretape: cannot listen on {taken}: ")
+
+
+def every_command() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        if isinstance(command, click.Group):
+            found += [(name, below) for below in command.list_commands(click.Context(command))]
+        else:
+            found.append((name,))
+    return found
+
+
+@pytest.mark.parametrize("words", every_command())
+def test_every_help_has_an_example(words: tuple[str, ...]) -> None:
+    context, command = click.Context(cli), cli
+    for word in words:
+        found = command.get_command(context, word)
+        assert found is not None
+        command = found  # type: ignore[assignment]
+    assert f"Example:\n      wiretape {' '.join(words)}" in command.get_help(context).replace(
+        "    wiretape", "      wiretape"
+    ) or (f"wiretape {' '.join(words)}" in command.get_help(context))
+
+
+def test_help_is_quick_because_it_imports_nothing_heavy(tmp_path: Path) -> None:
+    script = (
+        "import sys; import wiretape.cli; print({'aiohttp', 'opentelemetry', 'msgspec', 'rich'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], env=environment(tmp_path), capture_output=True, check=True)
+    assert ran.stdout == b"set()\n"
