@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from pathlib import Path
 
 APT = ["apt-get", "-qq", "-o=Dpkg::Use-Pty=0"]
 
@@ -17,7 +18,8 @@ def main(folder: str) -> None:
         import ensurepip  # noqa: F401, PLC0415  Debian splits it off
     except ImportError:
         _install_venv()
-    venv.create(folder, with_pip=True, clear=True)
+    if not Path(folder, "bin", "python").exists():
+        venv.create(folder, with_pip=True)
 
 
 def _install_venv() -> None:

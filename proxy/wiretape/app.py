@@ -40,6 +40,7 @@ from wiretape.sandbox.state import Sandbox
 from wiretape.telemetry.fanout import Fanout
 from wiretape.telemetry.log import line_logger
 from wiretape.telemetry.options import Gauges, Peer
+from wiretape.telemetry.redaction import Redacted
 from wiretape.telemetry.setup import PROMETHEUS_CONTENT_TYPE, telemetry
 
 SWEEP_EVERY_S = 5.0
@@ -135,10 +136,9 @@ class Proxy:
             config.telemetry, gauges, logger, peers=_peers(behind), environ=environ, exporter=exporter
         )
         self._fanout = Fanout((*self._telemetry.sinks, *_ledger(config), *sinks), config.telemetry, logger)
-        self._runs = Runs(config.runs, self._fanout.run, lambda: new_bits(64))
-        self._relay = Relay(
-            await self._source(behind), self._runs, self._fanout.exchange, streams_max=config.edge.streams_max
-        )
+        reports = Redacted(self._fanout)
+        self._runs = Runs(config.runs, reports.run, lambda: new_bits(64))
+        self._relay = Relay(await self._source(behind), self._runs, reports, streams_max=config.edge.streams_max)
         self._sweep()
         await self._listen()
 

@@ -22,7 +22,9 @@ _CURL = """\
     -H 'Authorization: Bearer any-key' -H 'OpenAI-Beta: assistants=v2' -H 'Content-Type: application/json' \\
     -d '{{"assistant_id":"{assistant}","stream":true,"thread":{{"messages":[{{"role":"user","content":"Hi!"}}]}}}}'"""
 
-mode_option = click.option("--mode", type=click.Choice([mode.value for mode in Mode]), help="What to do with a request [forward]")
+mode_option = click.option(
+    "--mode", type=click.Choice([mode.value for mode in Mode]), help="What to do with a request [forward]"
+)
 cassette_option = click.option("--cassette", multiple=True, help="Cassette of the mode; repeat it to replay several")
 speed_option = click.option("--speed", type=float, help="0 does not wait, 1 keeps the recorded pace [0]")
 cassette_argument = click.argument("cassette")

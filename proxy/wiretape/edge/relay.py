@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from typing import Protocol
 
 from aiohttp import web
 from msgspec import structs
@@ -23,15 +23,23 @@ from wiretape.runs.observer import Runs
 from wiretape.runs.report import ExchangeReport
 
 
-class Relay:
-    """Takes every request of the traffic listener; `finished` gets each exchange's report."""
+class Reports(Protocol):
+    """Where an exchange is told of; neither call may block or raise."""
 
-    def __init__(
-        self, source: Source, runs: Runs, finished: Callable[[ExchangeReport], None], *, streams_max: int
-    ) -> None:
+    def learn(self, request: Request) -> None:
+        """See a request's credentials, so that they can be kept out of what is told."""
+
+    def exchange(self, report: ExchangeReport) -> None:
+        """Take an ended exchange's report."""
+
+
+class Relay:
+    """Takes every request of the traffic listener."""
+
+    def __init__(self, source: Source, runs: Runs, reports: Reports, *, streams_max: int) -> None:
         self.source = source
         self.runs = runs
-        self.finished = finished
+        self.reports = reports
         self.streams_max = streams_max
         self.active = 0
         """Exchanges in flight."""
@@ -87,6 +95,7 @@ class Passage:
         self._raw = raw
         self._refused: WiretapeError | None = None
         request = self._admitted(arrive(raw))
+        relay.reports.learn(request)
         self._request = structs.replace(request, trace=trace(request, relay.runs.joined(request), new_bits))
         self._watch = relay.runs.watch(self._request, mode=relay.source.name, cassette=relay.source.cassette)
         self._tee = Tee(self._watch)
@@ -175,7 +184,7 @@ class Passage:
 
     def _end(self, ending: Ending) -> None:
         self._tee.end(ending)
-        self._relay.finished(
+        self._relay.reports.exchange(
             report(
                 self._meter,
                 ending,

@@ -1,0 +1,107 @@
+"""Flags beat the environment, it beats the file, the file beats the defaults; a mistake gets one sentence."""
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wiretape.cassette.plan import Mode
+from wiretape.config import Config, load, upstreams
+from wiretape.edge.upstream import UpstreamOptions
+from wiretape.errors import ConfigError
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Any:
+    def write(text: str) -> Path:
+        path = tmp_path / "w.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_each_layer_beats_the_one_below(toml: Any) -> None:
+    file = toml('listen = "127.0.0.1:1"\nadmin = "127.0.0.1:2"\nspeed = 1.0\n')
+    found = load({"listen": "127.0.0.1:7"}, {"WIRETAPE_LISTEN": "127.0.0.1:5", "WIRETAPE_ADMIN": "127.0.0.1:6"}, file)
+    assert (found.config.listen, found.config.admin, found.config.speed) == ("127.0.0.1:7", "127.0.0.1:6", 1.0)
+    origins = {name: found.origins[name] for name in ("listen", "admin", "speed", "mode")}
+    assert origins == {"listen": "--listen", "admin": "WIRETAPE_ADMIN", "speed": str(file), "mode": "default"}
+
+
+def test_the_defaults_are_the_sandbox_on_loopback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load({}, {}).config
+    assert config == Config()
+    assert (config.listen, config.upstream, config.mode) == ("127.0.0.1:8787", "sandbox", Mode.FORWARD)
+    assert upstreams(config) == ()
+
+
+def test_variables_are_read_as_what_they_set() -> None:
+    said = {"WIRETAPE_SPEED": "2", "WIRETAPE_MODE": "replay", "WIRETAPE_CASSETTE": "a,b", "WIRETAPE_DRAIN_S": "0.5"}
+    config = load({}, said).config
+    assert (config.speed, config.mode, config.cassette, config.drain_s) == (2.0, Mode.REPLAY, ("a", "b"), 0.5)
+
+
+def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
+    one = load({"upstream": "https://a.example"}, {}).config
+    assert upstreams(one) == (UpstreamOptions(url="https://a.example"),)
+    two = load(
+        {}, {}, toml('[[upstream]]\nurl = "http://a"\n[[upstream]]\nurl = "http://b"\nprefix = "/b"\nidle_s = 5.0\n')
+    )
+    assert [(up.url, up.prefix, up.idle_s) for up in upstreams(two.config)] == [
+        ("http://a", "/", 300.0),
+        ("http://b", "/b", 5.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("listn = 1", "unknown setting listn; did you mean listen?"),
+        ("zzz = 1", "unknown setting zzz; known are listen, admin"),
+        ("[edge]\nstream_max = 1", "unknown setting edge.stream_max; did you mean edge.streams_max?"),
+        (
+            '[[upstream]]\nurl = "http://a"\nconect_s = 1',
+            "unknown setting upstream.conect_s; did you mean upstream.connect_s?",
+        ),
+        ("drain_s = 'soon'", "Expected `float`, got `str` - at `$.drain_s`"),
+        ("listen = ", "is no TOML"),
+        ("drain_s = -1.0", "drain_s must not be negative; got -1"),
+        ("speed = -1.0", "speed must not be negative; got -1"),
+        ("mode = 'record'", "mode record takes one cassette (--cassette); 0 given"),
+        ("mode = 'replay'", "mode replay takes at least one cassette (--cassette); 0 given"),
+        ("mode = 'verify'", "Invalid enum value 'verify' - at `$.mode`"),
+        ("profile = 'production'", "profile production demands an upstream (--upstream URL)"),
+        ("profile = 'production'\nmode = 'replay'\ncassette = ['a']", "profile production refuses mode replay"),
+        ("upstream = 'ftp://x'", "an upstream is `sandbox` or a URL with http:// or https://; got 'ftp://x'"),
+        ('[[upstream]]\nurl = "http://a"\n[[upstream]]\nurl = "http://b"', "two upstreams have the same prefix"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named(toml: Any, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({}, {}, toml(text))
+    assert message in str(caught.value)
+
+
+def test_a_mistake_in_a_variable_names_the_variable() -> None:
+    with pytest.raises(ConfigError, match="WIRETAPE_SPEED: Expected `float`, got `str`"):
+        load({}, {"WIRETAPE_SPEED": "fast"})
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read .*none\.toml: No such file or directory"):
+        load({}, {}, tmp_path / "none.toml")
+
+
+@given(st.text(max_size=60))
+def test_any_file_is_a_configuration_or_one_clear_error(text: str) -> None:
+    with tempfile.NamedTemporaryFile("w", suffix=".toml", encoding="utf-8", errors="surrogatepass") as file:
+        file.write(text)
+        file.flush()
+        with contextlib.suppress(ConfigError):
+            load({}, {}, Path(file.name))

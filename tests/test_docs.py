@@ -1,0 +1,84 @@
+"""What the documents print is what works: commands run, links lead somewhere, every code and setting has its line."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.command import environment
+from wiretape import errors
+from wiretape.cassette.plan import Mode
+from wiretape.config import Config
+from wiretape.telemetry.vocabulary import INSTRUMENTS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+FREE_PORTS = "--listen 127.0.0.1:0 --admin 127.0.0.1:0"
+
+
+def as_tested(block: str) -> str:
+    """Make a block end by itself: what would listen is checked instead; what runs a command gets free ports."""
+    if block.startswith("make "):
+        return f"grep -q '^{block.split()[1]}:' {ROOT}/Makefile"
+    block = re.sub(r"wiretape serve", "wiretape config check", block)
+    block = re.sub(r"wiretape sandbox .*", "wiretape sandbox --help", block)
+    return re.sub(r"(wiretape (?:record|replay) \S+)", rf"\1 {FREE_PORTS}", block)
+
+
+async def test_the_readmes_commands_work_as_printed(tmp_path: Path) -> None:
+    """One after the other, in one empty folder with an empty home, as a reader would type them."""
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    assert len(BLOCKS) >= 8
+    for block in BLOCKS:
+        process = await asyncio.create_subprocess_exec(
+            "sh", "-ec", as_tested(block), cwd=tmp_path, env=environment(tmp_path, PATH=path),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await process.communicate()
+        assert process.returncode == 0, f"{block}\n{said.decode()}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))
+    missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert missing == []
+
+
+def test_the_reference_has_a_line_for_every_setting() -> None:
+    missing = [
+        name for name in Config.__struct_fields__ if f"`{name}`" not in REFERENCE and f"[{name}]" not in REFERENCE
+    ]
+    assert missing == []
+
+
+def test_the_reference_has_a_line_for_every_error_code() -> None:
+    kinds = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.WiretapeError)
+    ]
+    assert [kind.code for kind in kinds if f"| `{kind.code}` |" not in REFERENCE] == []
+    codes = [kind.code for kind in kinds]
+    assert len(set(codes)) == len(codes)
+
+
+def test_the_reference_has_a_line_for_every_metric() -> None:
+    assert [one.name for one in INSTRUMENTS if f"| `{one.name}` |" not in REFERENCE] == []
+
+
+def test_the_reference_names_every_mode() -> None:
+    assert [mode for mode in Mode if f"`{mode}`" not in REFERENCE] == []
+
+
+def test_nothing_that_lands_names_a_registry() -> None:
+    """A lock that carries addresses would tie every user to one registry; hashes tie them to the bytes."""
+    words = ("python" + "hosted.org", "py" + "pi.org", "npm" + "js.org")
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, check=False).stdout.decode().split()
+    found = [name for name in files for word in words if word.encode() in (ROOT / name).read_bytes()]
+    assert found == []
