@@ -104,6 +104,11 @@ class Proxy:
             raise
         return proxy
 
+    @property
+    def draining(self) -> bool:
+        """Whether what is new is refused, because the proxy is stopping."""
+        return self._relay.draining
+
     def hurry(self) -> None:
         """Stop waiting for exchanges in flight: a second signal has come."""
         self._relay.hurry()

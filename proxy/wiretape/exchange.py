@@ -47,11 +47,6 @@ class Request(Struct, frozen=True):
         """The target up to the first `?`."""
         return self.target.partition("?")[0]
 
-    @property
-    def query(self) -> str:
-        """What follows the first `?`, or nothing."""
-        return self.target.partition("?")[2]
-
 
 class Head(Struct, frozen=True):
     """A response's status line and header fields."""

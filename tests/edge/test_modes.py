@@ -1,0 +1,206 @@
+"""What each mode does with a request, over real sockets."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from support.proxied import proxied
+from support.raw import Connection, exchange, serving
+from support.scenarios import asking, sandboxed, text_run
+from wiretape.cassette.format import Ended, Header, Interaction, Tape
+from wiretape.cassette.plan import Mode
+from wiretape.edge.listen import EdgeOptions
+from wiretape.edge.sessions import SessionOptions
+from wiretape.edge.store import load, tape_path, write_tape
+from wiretape.exchange import How
+
+STREAM = ((b"Content-Type", b"text/event-stream"),)
+FRAMES = (b"event: a\ndata: 1\n\n", b"event: b\ndata: 2\n\n")
+
+
+def get(target: str, *fields: str) -> bytes:
+    return "\r\n".join([f"GET {target} HTTP/1.1", "Host: x", "Connection: close", *fields, "", ""]).encode()
+
+
+def streamed(target: str, how: Ended = Ended.COMPLETE, gaps_ms: tuple[int, ...] = (0, 0)) -> Interaction:
+    return Interaction(
+        index=1, method="GET", target=target, status=200, headers=STREAM, body=b"".join(FRAMES), how=how,
+        frames=tuple(map(len, FRAMES)), chunks=tuple(zip(gaps_ms, map(len, FRAMES), strict=True)),
+    )  # fmt: skip
+
+
+def taped(folder: Path, *interactions: Interaction) -> str:
+    write_tape(Tape(header=Header(), interactions=interactions), folder / "tape.tape.jsonl")
+    return str(folder / "tape")
+
+
+def body_of(got: bytes) -> bytes:
+    return got.partition(b"\r\n\r\n")[2]
+
+
+async def test_replay_ends_a_torn_stream_by_a_tear(tmp_path: Path) -> None:
+    stem = taped(tmp_path, streamed("/torn", Ended.UPSTREAM_FAILED))
+    async with proxied(mode=Mode.REPLAY, cassette=(stem,)) as proxy:
+        got = await exchange(proxy.traffic.url, get("/torn").replace(b"Connection: close\r\n", b""))
+    assert all(frame in got for frame in FRAMES)
+    assert not got.endswith(b"0\r\n\r\n")
+
+
+async def test_replay_is_silent_where_the_client_had_left_until_the_client_goes(tmp_path: Path) -> None:
+    stem = taped(tmp_path, streamed("/left", Ended.CLIENT_LEFT))
+    async with proxied(mode=Mode.REPLAY, cassette=(stem,)) as proxy:
+        reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
+        writer.write(get("/left"))
+        await reader.readuntil(FRAMES[1])
+        await reader.readline()
+        more = asyncio.ensure_future(reader.read(1))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not more.done()
+        writer.close()
+        await more
+
+
+async def test_replay_at_speed_keeps_each_pieces_own_deadline(tmp_path: Path) -> None:
+    """At twice the speed the second piece, 200 ms after the first, comes no earlier than 100 ms."""
+    stem = taped(tmp_path, streamed("/paced", gaps_ms=(0, 200)))
+    loop = asyncio.get_running_loop()
+    async with proxied(mode=Mode.REPLAY, cassette=(stem,), speed=2.0) as proxy:
+        reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
+        begun = loop.time()
+        writer.write(get("/paced"))
+        await reader.readuntil(FRAMES[0])
+        await reader.readuntil(FRAMES[1])
+        assert loop.time() - begun >= 0.1
+        writer.close()
+
+
+async def test_a_miss_is_a_501_that_names_the_nearest_and_reaches_no_network(tmp_path: Path) -> None:
+    stem = taped(tmp_path, streamed("/v1/known?a=1"))
+    async with proxied("http://127.0.0.1:1", mode=Mode.REPLAY, cassette=(stem,)) as proxy:
+        got = await exchange(proxy.traffic.url, get("/v1/known?a=2"))
+        outcome = await proxy.close()
+    assert got.startswith(b"HTTP/1.1 501 ")
+    fault = json.loads(body_of(got))["error"]
+    assert fault["code"] == "cassette_miss"
+    assert "/v1/known?a=1" in fault["message"]
+    assert (outcome.refused, outcome.unplayed) == (1, ("GET /v1/known?a=1",))
+
+
+async def test_sessions_are_told_apart_by_path_and_by_header(tmp_path: Path) -> None:
+    first = Interaction(index=1, method="POST", target="/n", status=200, body=b"1", how=Ended.COMPLETE)
+    second = Interaction(index=2, method="POST", target="/n", status=200, body=b"2", how=Ended.COMPLETE)
+    post = get("/n").replace(b"GET", b"POST")
+    async with proxied(mode=Mode.REPLAY, cassette=(taped(tmp_path, first, second),)) as proxy:
+        url = proxy.traffic.url
+        answers = [
+            body_of(await exchange(url, request))
+            for request in (
+                post,
+                post.replace(b"/n", b"/s/a/n"),
+                get("/n", "X-Wiretape-Session: a").replace(b"GET", b"POST"),
+                post,
+                post.replace(b"/n", b"/s/b/n"),
+            )
+        ]
+    assert answers == [b"1", b"1", b"2", b"2", b"1"]
+
+
+async def test_one_session_too_many_is_a_503(tmp_path: Path) -> None:
+    stem = taped(tmp_path, streamed("/x"))
+    async with proxied(mode=Mode.REPLAY, cassette=(stem,), sessions=SessionOptions(sessions_max=1)) as proxy:
+        assert b" 200 " in (await exchange(proxy.traffic.url, get("/s/a/x")))[:20]
+        got = await exchange(proxy.traffic.url, get("/s/b/x"))
+    assert b"1 sessions are open (sessions_max)" in got
+
+
+async def test_a_body_that_is_too_large_to_match_is_a_413(tmp_path: Path) -> None:
+    stem = taped(tmp_path, streamed("/x"))
+    post = get("/x", "Content-Length: 11").replace(b"GET", b"POST") + b"x" * 11
+    async with proxied(mode=Mode.REPLAY, cassette=(stem,), edge=EdgeOptions(matched_body_max=10)) as proxy:
+        got = await exchange(proxy.traffic.url, post)
+    assert got.startswith(b"HTTP/1.1 413 ")
+    assert b"matched_body_max" in got
+
+
+async def test_a_body_that_decodes_to_too_much_is_a_413(tmp_path: Path) -> None:
+    import gzip
+
+    bomb = gzip.compress(bytes(65 << 20))
+    head = get("/x", "Content-Encoding: gzip", f"Content-Length: {len(bomb)}").replace(b"GET", b"POST")
+    async with proxied(mode=Mode.REPLAY, cassette=(taped(tmp_path, streamed("/x")),)) as proxy:
+        got = await exchange(proxy.traffic.url, head + bomb)
+    assert got.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_auto_plays_what_it_knows_and_records_what_it_does_not(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    async def script(connection: Connection) -> None:
+        while True:
+            head, _ = await connection.request()
+            asked.append(head.split()[1])
+            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nnew")
+
+    stem = taped(tmp_path, streamed("/known"))
+    async with serving(script) as url, proxied(url, mode=Mode.AUTO, cassette=(stem,)) as proxy:
+        known = await exchange(proxy.traffic.url, get("/known"))
+        new = await exchange(proxy.traffic.url, get("/new"))
+        outcome = await proxy.close()
+    assert FRAMES[0] in known
+    assert body_of(new) == b"new"
+    assert asked == [b"/new"]
+    assert outcome.sealed is not None
+    assert [one.target for one in load(outcome.sealed.path).interactions] == ["/known", "/new"]
+
+
+async def test_auto_begins_a_cassette_that_is_not_there(tmp_path: Path) -> None:
+    async with sandboxed() as url, proxied(url, mode=Mode.AUTO, cassette=(str(tmp_path / "new"),)) as proxy:
+        async with asking(proxy.traffic.url) as (ask, _):
+            await text_run(ask)
+        outcome = await proxy.close()
+    assert outcome.sealed is not None
+    assert outcome.sealed.interactions == 7
+
+
+async def test_auto_never_forwards_a_request_that_names_a_replayed_id(tmp_path: Path) -> None:
+    thread = "thread_0123456789abcdefghijklmn"
+    made = Interaction(
+        index=1, method="POST", target="/v1/threads", status=200, how=Ended.COMPLETE,
+        headers=((b"Content-Type", b"application/json"),), body=f'{{"id": "{thread}"}}'.encode(),
+    )  # fmt: skip
+    async with proxied("http://127.0.0.1:1", mode=Mode.AUTO, cassette=(taped(tmp_path, made),)) as proxy:
+        await exchange(proxy.traffic.url, get("/v1/threads").replace(b"GET", b"POST"))
+        got = await exchange(proxy.traffic.url, get(f"/v1/threads/{thread}"))
+    assert got.startswith(b"HTTP/1.1 501 ")
+
+
+async def test_rewrite_records_anew_over_an_old_cassette(tmp_path: Path) -> None:
+    stem = taped(tmp_path, streamed("/old"))
+    async with sandboxed() as url, proxied(url, mode=Mode.REWRITE, cassette=(stem,)) as proxy:
+        async with asking(proxy.traffic.url) as (ask, _):
+            await ask("POST", "/v1/threads", {})
+    assert [one.target for one in load(tape_path(Path(stem))).interactions] == ["/v1/threads"]
+
+
+async def test_a_client_that_leaves_is_recorded_as_having_left(tmp_path: Path) -> None:
+    released = asyncio.Event()
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        await connection.send(head + b"%x\r\n%b\r\n" % (len(FRAMES[0]), FRAMES[0]))
+        await connection.gone()
+        released.set()
+
+    stem = str(tmp_path / "left")
+    async with serving(script) as url, proxied(url, mode=Mode.RECORD, cassette=(stem,)) as proxy:
+        reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
+        writer.write(get("/x"))
+        await reader.readuntil(FRAMES[0])
+        writer.close()
+        await released.wait()
+        outcome = await proxy.close()
+    assert outcome.sealed is not None
+    (only,) = load(outcome.sealed.path).interactions
+    assert (only.how.value, only.body) == (How.CLIENT_LEFT.value, FRAMES[0])
