@@ -91,7 +91,7 @@ def test_a_run_nobody_wrote_is_not_found(path: Path) -> None:
 
 
 def test_an_abandoned_run_has_no_duration_and_no_tokens(path: Path) -> None:
-    write(path, a_run(outcome="abandoned", usage=None, usage_source="none", trace=None))
+    write(path, a_run(outcome="abandoned", duration_ns=None, usage=None, usage_source="none", trace=None))
     row = the_row(path)
     assert (row.duration_us, row.input_tokens, row.output_tokens, row.trace_id) == (None, None, None, None)
 
@@ -245,13 +245,14 @@ def test_the_row_of_the_creating_process_beats_a_foreign_one_in_either_order(tmp
 
 
 def test_a_real_ending_beats_an_abandoned_one_in_either_order(tmp_path: Path) -> None:
-    gave_up = a_run(outcome="abandoned", status="in_progress", usage=None, usage_source="none")
-    seen = a_run(foreign=True, usage=Usage(7, 8))
+    gave_up = a_run(outcome="abandoned", status="in_progress", duration_ns=None, usage=None, usage_source="none")
+    seen = a_run(foreign=True, duration_ns=None, usage=Usage(7, 8))
     for place, order in (("a", (gave_up, seen)), ("b", (seen, gave_up))):
         write(tmp_path / place, *order)
         row = the_row(tmp_path / place)
         assert (row.outcome, row.status, row.is_foreign) == ("completed", "completed", False)
         assert (row.usage_source, row.input_tokens, row.output_tokens) == ("run", 7, 8)
+        assert row.duration_us is None
 
 
 def test_usage_comes_from_one_source_never_mixed(path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from support.streams import done, stream
 from wiretape.dialects import assistants
-from wiretape.dialects.events import Asked, Kind, Route, RunSeen
+from wiretape.dialects.events import Asked, Fact, Kind, Route, RunSeen, StreamEnd
 from wiretape.exchange import Headers
 from wiretape.runs.bodies import JsonAnswer, Question, StreamAnswer, answer
 from wiretape.runs.options import RunOptions
@@ -77,7 +77,7 @@ def test_a_compressed_stream_is_undone() -> None:
 
 def test_a_bad_event_is_counted_and_the_rest_is_read() -> None:
     read = stream_answer()
-    assert read.feed(b"event: thread.run.queued\ndata: {\n\n: ping\n\nevent: done\ndata: [DONE]\n\n") == []
+    assert read.feed(b"event: thread.run.queued\ndata: {\n\n: ping\n\nevent: done\ndata: [DONE]\n\n") == [StreamEnd()]
     assert (read.events, read.errors) == (2, 1)
 
 
@@ -99,7 +99,6 @@ def test_a_body_that_was_broken_off_is_no_error(is_whole: bool, errors: int) -> 
 @pytest.mark.parametrize(
     ("headers", "body", "options"),
     [
-        ((), b"data: " + b"x" * 100, {"frame_bytes_max": 50}),
         (GZIP, b"data: no gzip\n\n", {}),
         (GZIP, gzip.compress(b"data: " + b"x" * 1000), {"stream_bytes_max": 100}),
     ],
@@ -111,7 +110,17 @@ def test_a_stream_that_cannot_be_read_on_is_lost_and_counted(
     assert (read.feed(body), read.feed(b"data: more\n\n"), read.finish(is_whole=True), read.errors) == ([], [], [], 1)
 
 
-def test_a_frame_that_was_too_large_at_the_end_is_counted() -> None:
+def test_an_event_that_is_too_large_is_passed_over_and_the_rest_is_read() -> None:
+    read = stream_answer(frame_bytes_max=300)
+    large = b"event: thread.message.delta\ndata: " + b"x" * 1000
+    told: list[Fact] = []
+    for piece in (large[:500], large[500:], b"\n", b"\nevent: thread.run.completed\ndata: " + done() + b"\n\n"):
+        told += read.feed(piece)
+    assert [type(fact) for fact in told] == [RunSeen]
+    assert (read.finish(is_whole=True), read.events, read.errors) == ([], 1, 1)
+
+
+def test_an_event_that_was_too_large_at_the_end_is_counted() -> None:
     read = stream_answer(frame_bytes_max=50)
     read.feed(b"event: done\ndata: [DONE]\n\n" + b"data: " + b"x" * 100)
     assert (read.finish(is_whole=True), read.events, read.errors) == ([], 1, 1)

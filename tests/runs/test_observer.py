@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,46 +11,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.streams import (
+    CALLS,
     FUNCTION_RUN,
     MS,
     SSE,
     WALL,
     Desk,
     S,
+    completed,
     done,
     event,
     listed,
+    only,
     pieces,
     run,
     stream,
+    streamed,
+    text,
 )
+from wiretape.dialects import assistants
 from wiretape.exchange import Chunk, Ending, Head, How
 from wiretape.runs.observer import Seen
-from wiretape.runs.report import AgentCreated, RunReport, Usage
+from wiretape.runs.report import AgentCreated, Usage
+from wiretape.telemetry.attributes import run_error
 
-CALLS = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": [{"id": "c", "type": "function"}]}}
 LEFT = Ending(How.CLIENT_LEFT, 9 * MS)
 GET, POST, RUN = "GET", "POST", "/v1/threads/thread_1/runs/run_1"
-
-
-def only(desk: Desk) -> RunReport:
-    assert [report.run_id for report in desk.reports] == [desk.reports[0].run_id]
-    return desk.reports[0]
-
-
-def streamed(*statuses: str, run_id: str = "run_1") -> list[bytes]:
-    """A stream that tells these states, and its end."""
-    told = [event(f"thread.run.{status}", run(status, run_id)) for status in statuses]
-    return [*told, b"event: done\ndata: [DONE]\n\n"]
-
-
-def text(value: str = "a") -> bytes:
-    data = {"id": "m", "delta": {"content": [{"index": 0, "type": "text", "text": {"value": value}}]}}
-    return event("thread.message.delta", json.dumps(data).encode())
-
-
-def completed(**fields: Any) -> bytes:
-    return event("thread.run.completed", done(**fields))
 
 
 class TestStreams:
@@ -139,6 +127,12 @@ class TestStreams:
         desk = Desk()
         desk.start([*streamed("queued")[:1], text(), completed().rstrip() + b"\n"])
         assert only(desk).usage == Usage(10, 5)
+
+    def test_a_bad_event_never_kills_the_rest(self) -> None:
+        """Neither one that cannot be read nor one that is too large."""
+        desk = Desk(frame_bytes_max=1000)
+        watch = desk.start([*streamed("queued")[:1], event("x", b"{"), text("a" * 2000), completed()])
+        assert (only(desk).usage, watch.seen.decoder_errors) == (Usage(10, 5), 1)
 
     def test_content_that_was_not_ended_counts(self) -> None:
         desk = Desk()
@@ -293,7 +287,7 @@ class TestCountedOnce:
             ("run_1", True, None, 0),
             ("run_2", True, None, 0),
         ]
-        assert (desk.runs.open, watch.seen.run_key) == (1, None)
+        assert (desk.runs.open, watch.seen.run_key) == (0, None)
 
     def test_a_list_may_bring_the_end_of_our_run(self) -> None:
         desk = Desk()
@@ -336,12 +330,13 @@ class TestEnds:
     @pytest.mark.parametrize(
         ("ending", "error"),
         [
-            (LEFT, "client_left"),
-            (Ending(How.UPSTREAM_FAILED, 9, "upstream_protocol_error"), "upstream_protocol_error"),
-            (Ending(How.CANCELLED, 9), "cancelled"),
+            (Ending(How.UPSTREAM_FAILED, 9, "upstream_torn"), "upstream_torn"),
+            (Ending(How.UPSTREAM_FAILED, 9), "upstream_failed"),
+            (LEFT, None),
+            (Ending(How.CANCELLED, 9, "shutting_down"), None),
         ],
     )
-    def test_a_broken_stream_leaves_the_run_open_and_says_how(self, ending: Ending, error: str) -> None:
+    def test_a_broken_stream_leaves_the_run_open_and_says_how(self, ending: Ending, error: str | None) -> None:
         desk = Desk()
         desk.start([*streamed("in_progress")[:1], text()], ending=ending)
         assert desk.runs.open == 1
@@ -363,7 +358,7 @@ class TestEnds:
         assert desk.runs.open == 1
         desk.runs.sweep(660 * S + 1)
         assert (only(desk).outcome, only(desk).status) == ("abandoned", "queued")
-        assert only(desk).duration_ns == 2 * MS
+        assert (only(desk).duration_ns, only(desk).end_ns) == (None, WALL + 2 * MS)
 
     def test_a_foreign_run_expires_by_the_wall_clock(self) -> None:
         desk = Desk()
@@ -395,7 +390,41 @@ class TestEnds:
         desk = Desk()
         desk.start(run())
         desk.runs.close(5 * S)
-        assert (only(desk).outcome, only(desk).duration_ns, desk.runs.open) == ("abandoned", 5 * S, 0)
+        assert (only(desk).outcome, only(desk).duration_ns, desk.runs.open) == ("abandoned", None, 0)
+        assert only(desk).end_ns == WALL + 5 * S
+
+    def test_a_run_that_failed_for_no_reason_told_has_none_of_its_clients(self) -> None:
+        desk = Desk()
+        desk.start(streamed("in_progress", "requires_action"), ending=LEFT)
+        desk.submit(streamed("queued", "failed"), ending=LEFT, at_ns=S)
+        assert (only(desk).outcome, only(desk).error, run_error(only(desk))) == ("failed", None, "failed")
+
+    @pytest.mark.parametrize("last", ["requires_action", "in_progress"])
+    def test_a_stream_torn_behind_its_end_mark_lost_nothing(self, last: str) -> None:
+        desk = Desk()
+        desk.start(streamed("queued", last), ending=Ending(How.UPSTREAM_FAILED, 9 * MS, "upstream_torn"))
+        desk.runs.sweep(10_000 * S)
+        assert (only(desk).outcome, only(desk).error) == ("abandoned", None)
+
+    def test_a_stream_torn_before_its_end_mark_is_an_error_though_the_run_paused(self) -> None:
+        desk = Desk()
+        torn = Ending(How.UPSTREAM_FAILED, 9 * MS, "upstream_torn")
+        desk.start(streamed("queued", "requires_action")[:-1], ending=torn)
+        desk.runs.sweep(10_000 * S)
+        assert only(desk).error == "upstream_torn"
+
+    def test_an_abandoned_run_ends_with_its_last_content_or_its_stream(self) -> None:
+        desk = Desk()
+        watch = desk.watch(POST, "/v1/threads/runs")
+        watch.head(Head(200, SSE, 1))
+        watch.chunk(Chunk(streamed("in_progress")[0], 2))
+        watch.chunk(Chunk(text(), 9 * S))
+        desk.runs.sweep(10_000 * S)
+        assert only(desk).end_ns == WALL + 9 * S
+        desk = Desk()
+        desk.start([*streamed("in_progress")[:1], text()], ending=Ending(How.UPSTREAM_FAILED, 60 * S))
+        desk.runs.sweep(10_000 * S)
+        assert only(desk).end_ns == only(desk).carried[0].end_ns == WALL + 60 * S
 
     def test_too_many_open_runs_push_out_the_oldest(self) -> None:
         desk = Desk(runs_open_max=1)
@@ -417,6 +446,36 @@ class TestEnds:
 
 
 class TestSeen:
+    @pytest.mark.parametrize(("headers", "streamed"), [(SSE, True), ((), False)])
+    def test_an_event_stream_is_one_whether_or_not_an_event_came(
+        self, headers: tuple[tuple[bytes, bytes], ...], streamed: bool
+    ) -> None:
+        desk = Desk()
+        for target in (RUN, "/v1/responses"):
+            watch = desk.watch(GET, target)
+            watch.head(Head(200, headers, 1))
+            watch.end(Ending(How.UPSTREAM_FAILED, 2, "upstream_torn"))
+            assert (watch.seen.streamed, watch.seen.events) == (streamed, 0)
+
+    def test_it_can_be_read_at_any_time_though_the_dialect_raises(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def boom(*_: object) -> None:
+            raise RuntimeError
+
+        desk = Desk()
+        watch = desk.watch(POST, f"{RUN}/submit_tool_outputs")
+        calls: list[Callable[[], None]] = [
+            lambda: watch.sent(Chunk(b"{}", 0)),
+            lambda: watch.head(Head(200, SSE, 1)),
+            lambda: watch.chunk(Chunk(completed(), 2)),
+            lambda: watch.end(Ending(How.COMPLETE, 3)),
+        ]
+        for name in ("asked", "event", "answer"):
+            monkeypatch.setattr(assistants, name, boom)
+        for call in calls:
+            with suppress(RuntimeError):
+                call()
+            assert watch.seen.run_key == ("default", "run_1")
+
     def test_the_creating_exchange_names_its_run_and_trace(self) -> None:
         desk = Desk()
         watch = desk.start(streamed("created", "queued"))
@@ -561,4 +620,4 @@ def test_random_exchanges_never_raise_and_report_each_run_once(
     keys = [(report.upstream, report.run_id) for report in desk.reports]
     assert len(keys) == len(set(keys))
     assert desk.runs.open == 0
-    assert all(report.duration_ns >= 0 and report.end_ns >= report.start_ns for report in desk.reports)
+    assert all((report.duration_ns or 0) >= 0 and report.end_ns >= report.start_ns for report in desk.reports)

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from collections import OrderedDict
+
+from msgspec.structs import replace
+
 from wiretape.dialects.events import AgentSeen, Asked, RunSeen
 from wiretape.exchange import Request
 from wiretape.runs.open import OpenRuns
@@ -11,6 +15,7 @@ REQUEST = Request("POST", "/v1/threads/runs", (), 0, 0)
 ORIGIN = Origin(
     request=REQUEST, own=True, mode="forward", cassette=None, asked=Asked("asst_1"), span_id=1, first_event_ns=None
 )
+FOREIGN = replace(ORIGIN, own=False)
 
 
 def opened(reports: list[RunReport], **options: int) -> OpenRuns:
@@ -41,6 +46,48 @@ def test_the_oldest_gives_way_and_is_counted() -> None:
         runs.start(("u", name), ORIGIN)
     assert [(report.run_id, report.outcome) for report in reports] == [("a", "abandoned")]
     assert (runs.evicted, len(runs)) == (1, 2)
+
+
+def test_foreign_runs_give_way_first_and_push_out_none_of_ours() -> None:
+    reports: list[RunReport] = []
+    runs = opened(reports, runs_open_max=2)
+    runs.start(("u", "own"), ORIGIN)
+    runs.start(("u", "theirs"), FOREIGN)
+    runs.start(("u", "own_2"), ORIGIN)
+    assert [report.run_id for report in reports] == ["theirs"]
+    assert runs.start(("u", "theirs_2"), FOREIGN) is None
+    assert (runs.evicted, len(runs)) == (2, 2)
+
+
+def test_a_run_that_proves_to_be_ours_does_not_give_way_as_a_foreign_one() -> None:
+    reports: list[RunReport] = []
+    runs = opened(reports, runs_open_max=2)
+    for origin in (FOREIGN, ORIGIN):
+        runs.start(("u", "own"), origin)
+    for name in "ab":
+        runs.start(("u", name), FOREIGN)
+    assert [report.run_id for report in reports] == ["a"]
+
+
+def test_a_run_that_gave_way_does_not_report_its_successor() -> None:
+    reports: list[RunReport] = []
+    runs = opened(reports, finished_runs_max=1)
+    first = runs.start(("u", "r"), ORIGIN)
+    assert first is not None
+    runs.finish(first)
+    other = runs.start(("u", "other"), ORIGIN)
+    assert other is not None
+    runs.finish(other)
+    assert runs.start(("u", "r"), ORIGIN) is not None
+    runs.finish(first)
+    assert ([report.run_id for report in reports], len(runs)) == (["r", "other"], 1)
+
+
+def test_forgetting_the_oldest_key_walks_over_nothing() -> None:
+    """A dict would walk over all that was deleted before."""
+    runs = opened([])
+    tables = (runs._own, runs._foreign, runs._finished_keys, runs._agents)
+    assert {type(table) for table in tables} == {OrderedDict}
 
 
 def test_finished_keys_are_bounded() -> None:

@@ -51,6 +51,15 @@ def test_a_hand_in_of_a_wait_that_was_not_seen_is_unknown() -> None:
     assert phases(("resume", 5)) == (None, None, None)
 
 
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_pause_that_was_not_seen_makes_the_sums_unknown(lost: int) -> None:
+    entered = [("queued", 0), ("in_progress", 2), ("requires_action", 5), ("resume", 9)]
+    entered += [("in_progress", 14), ("requires_action", 15), ("resume", 17), ("in_progress", 20), ("completed", 30)]
+    pause = [place for place, (status, _) in enumerate(entered) if status == "requires_action"][lost - 1]
+    del entered[pause]
+    assert phases(*entered) == (2, None, None)
+
+
 def test_few_gaps_are_all_kept() -> None:
     gaps = Gaps(4)
     for gap in range(4):

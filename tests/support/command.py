@@ -38,6 +38,7 @@ async def running(
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, str]]]:
     """Run a command that listens; gives its process and the addresses it is ready at."""
     ready = cwd / "ready.json"
+    ready.unlink(missing_ok=True)
     asked = ("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ready-file", str(ready))
     process = await _start((*words, *asked), cwd, more)
     try:

@@ -44,6 +44,7 @@ def an_exchange(**changes: object) -> ExchangeReport:
         bytes_out=4096,
         chunks=9,
         events=20,
+        streamed=True,
         run_key=KEY,
         run_trace=TRACE,
         run_span_id=RUN_SPAN_ID,
@@ -53,7 +54,14 @@ def an_exchange(**changes: object) -> ExchangeReport:
 
 def a_get(**changes: object) -> ExchangeReport:
     """A GET that belongs to no run."""
-    outside = {"method": "GET", "route": "/v1/assistants", "events": 0, "run_key": None, "run_trace": None}
+    outside = {
+        "method": "GET",
+        "route": "/v1/assistants",
+        "events": 0,
+        "streamed": False,
+        "run_key": None,
+        "run_trace": None,
+    }
     return structs.replace(an_exchange(**outside, run_span_id=None), **changes)
 
 

@@ -24,6 +24,7 @@ WALL = 1_767_225_600 * S
 NAMES = ("function_call", "tool_outputs", "code_interpreter", "failed", "error")
 SSE = ((b"Content-Type", b"text/event-stream; charset=utf-8"),)
 JSON = ((b"Content-Type", b"application/json"),)
+CALLS = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": [{"id": "c", "type": "function"}]}}
 FUNCTION_RUN = "run_5UELhUOuZAzHx4LP4AzUdIG1"
 
 
@@ -120,3 +121,26 @@ class Desk:
 def pieces(body: bytes) -> list[bytes]:
     """A stream, one piece for each frame."""
     return [frame.raw for frame in frames(body)]
+
+
+def only(desk: Desk) -> RunReport:
+    """The report of the one run there was."""
+    assert [report.run_id for report in desk.reports] == [desk.reports[0].run_id]
+    return desk.reports[0]
+
+
+def streamed(*statuses: str, run_id: str = "run_1") -> list[bytes]:
+    """A stream that tells these states, and its end."""
+    told = [event(f"thread.run.{status}", run(status, run_id)) for status in statuses]
+    return [*told, b"event: done\ndata: [DONE]\n\n"]
+
+
+def text(value: str = "a") -> bytes:
+    """A message delta."""
+    data = {"id": "m", "delta": {"content": [{"index": 0, "type": "text", "text": {"value": value}}]}}
+    return event("thread.message.delta", json.dumps(data).encode())
+
+
+def completed(**fields: Any) -> bytes:
+    """The event of a completed run."""
+    return event("thread.run.completed", done(**fields))

@@ -5,7 +5,7 @@ import structlog
 from support.reports import a_get, a_run, an_exchange
 from support.telemetry import Lines
 from wiretape.exchange import How
-from wiretape.telemetry.log import LogSink, line_logger
+from wiretape.telemetry.log import LogSink, line_logger, run_fields
 
 
 def test_an_exchange_is_one_json_line() -> None:
@@ -115,3 +115,8 @@ def test_closing_writes_nothing() -> None:
     lines = Lines()
     LogSink(lines.logger).close(1.0)
     assert lines.all == []
+
+
+def test_a_run_that_nobody_saw_whole_has_no_duration() -> None:
+    fields = run_fields(a_run(foreign=True, duration_ns=None))
+    assert "duration_ms" not in fields

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from support.reports import a_get, a_run, an_exchange
 from support.telemetry import Metrics, gauges
+from wiretape.errors import UpstreamTorn
 from wiretape.exchange import How
 from wiretape.runs.report import AgentCreated
 from wiretape.telemetry.metrics import Known
@@ -85,7 +86,7 @@ def test_a_polled_run_has_no_first_chunk() -> None:
 
 def test_an_abandoned_run_is_counted_but_has_no_duration() -> None:
     metrics = Metrics()
-    metrics.sink.run(a_run(outcome="abandoned", usage=None, streamed=False))
+    metrics.sink.run(a_run(outcome="abandoned", duration_ns=None, usage=None, streamed=False))
     assert metrics.values("wiretape.runs", "wiretape.run.outcome") == {"abandoned": 1}
     assert metrics.points("gen_ai.client.operation.duration") == []
 
@@ -122,6 +123,18 @@ def test_what_never_went_upstream_has_no_client_duration_and_no_overhead() -> No
     assert "http.client.request.duration" not in names
     assert "wiretape.proxy.overhead" not in names
     assert metrics.values("wiretape.cassette.hits") == {None: 1}
+
+
+def test_a_stream_that_was_torn_before_its_first_event_is_counted() -> None:
+    metrics = Metrics()
+    metrics.sink.exchange(an_exchange(how=How.UPSTREAM_FAILED, code="upstream_torn", events=0))
+    assert metrics.values("wiretape.stream.ended", "wiretape.reason") == {"upstream_failed": 1}
+
+
+def test_a_torn_stream_is_named_as_the_error_of_its_run() -> None:
+    metrics = Metrics()
+    metrics.sink.run(a_run(outcome="abandoned", error=UpstreamTorn.code, duration_ns=None, usage=None))
+    assert metrics.values("wiretape.runs", "error.type") == {"upstream_torn": 1}
 
 
 def test_streams_misses_errors_and_unknown_events_are_counted() -> None:

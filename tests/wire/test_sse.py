@@ -71,6 +71,32 @@ def test_the_bound_cuts_at_the_same_frame_however_the_bytes_come(stream: bytes, 
     assert until_refused(sliced(stream, size), bound) == until_refused([stream], bound)
 
 
+@given(STREAMS, st.lists(st.integers(1, 12), min_size=1, max_size=30), st.integers(4, 40))
+def test_a_framer_that_skips_leaves_out_the_large_blocks_and_no_others(
+    stream: bytes, cuts: list[int], bound: int
+) -> None:
+    """However they are cut, when the bound is over the length of a byte-order mark."""
+    pieces, rest = [], stream
+    for cut in cuts:
+        pieces.append(rest[:cut])
+        rest = rest[cut:]
+    whole = framed([stream])
+    fitting = [frame for frame in whole if len(frame.raw) <= bound]
+    for fed in ([stream], [*pieces, rest], sliced(stream, 1)):
+        framer = Framer(bound, skips_large=True)
+        assert [frame for piece in fed for frame in framer.feed(piece)] + framer.finish() == fitting
+        assert framer.skipped == len(whole) - len(fitting)
+
+
+def test_what_is_held_of_a_block_that_is_skipped_is_bounded() -> None:
+    framer = Framer(50, skips_large=True)
+    for _ in range(100):
+        assert framer.feed(b"data: " + b"x" * 100) == []
+        assert len(framer._held) <= 50
+    assert [frame.data for frame in framer.feed(b"\n\ndata: 1\n\n")] == [b"1"]
+    assert framer.skipped == 1
+
+
 def until_refused(pieces: list[bytes], bound: int) -> tuple[list[Frame], bool]:
     framer, frames = Framer(bound), []
     try:

@@ -35,6 +35,8 @@ def test_a_later_version_may_say_more() -> None:
         (f"00-{TRACE}-{'0' * 16}-01",),
         (f"00-{TRACE.upper()}-{SPAN}-01",),
         ("00-short-x-01",),
+        (f"00-{TRACE}-{SPAN}-01-",),
+        (f"00-{TRACE}-{SPAN}-01-what-the-future-brings",),
         ("",),
     ],
 )

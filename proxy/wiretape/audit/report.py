@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from wiretape.ledger.quantile import quantile
 from wiretape.ledger.reader import reading
+from wiretape.runs.quantile import quantile
 
 By = Literal["assistant", "model"]
 

@@ -134,6 +134,10 @@ class ErrorSeen(Struct, frozen=True):
     code: str
 
 
+class StreamEnd(Struct, frozen=True):
+    """The mark that ends a stream; what breaks off behind it is no loss."""
+
+
 class Unknown(Struct, frozen=True):
     """Events and fields that passed without being understood."""
 
@@ -141,7 +145,7 @@ class Unknown(Struct, frozen=True):
     fields: int = 0
 
 
-Fact = Content | ToolSeen | RunSeen | StepSeen | AgentSeen | ErrorSeen | Unknown
+Fact = Content | ToolSeen | RunSeen | StepSeen | AgentSeen | ErrorSeen | StreamEnd | Unknown
 Facts = tuple[Fact, ...]
 
 

@@ -31,7 +31,7 @@ class RunRow(Struct, frozen=True, kw_only=True):
     model_us: int | None
     tool_wait_us: int | None
     duration_us: int | None
-    """None for an abandoned run: nobody saw its end."""
+    """None for an abandoned run, and for a foreign one: nobody here saw both its begin and its end."""
     polls: int
     exchanges: int
     events: int
@@ -83,7 +83,7 @@ def run_row(report: RunReport) -> RunRow:
         first_token_kind=report.first_token_kind,
         model_us=_us(report.model_ns),
         tool_wait_us=_us(report.tool_wait_ns),
-        duration_us=None if report.outcome == "abandoned" else _us(report.duration_ns),
+        duration_us=_us(report.duration_ns),
         polls=report.polls,
         exchanges=report.exchanges,
         events=report.events,

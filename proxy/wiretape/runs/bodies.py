@@ -7,14 +7,14 @@ too large, or in a content coding we do not know.
 from __future__ import annotations
 
 from wiretape.dialects.events import Asked, Dialect, Fact, Facts, Route
-from wiretape.errors import BodyTooLarge, DecodeFailed, FrameTooLarge
+from wiretape.errors import BodyTooLarge, DecodeFailed
 from wiretape.exchange import Headers
 from wiretape.runs.options import RunOptions
 from wiretape.wire.encoding import Inflater
 from wiretape.wire.headers import is_event_stream, media_type, value
 from wiretape.wire.sse import Frame, Framer
 
-_UNREADABLE = (DecodeFailed, BodyTooLarge, FrameTooLarge)
+_UNREADABLE = (DecodeFailed, BodyTooLarge)
 
 
 class Held:
@@ -98,17 +98,25 @@ class JsonAnswer:
 
 
 class StreamAnswer:
-    """An event stream. Frames without data are no events; an unterminated rest is one if it can be read."""
+    """An event stream. Frames without data are no events; an unterminated rest is one if it can be read.
+
+    An event that is too large is passed over and counted. Behind bytes that cannot be decoded all is lost.
+    """
 
     is_stream = True
 
     def __init__(self, dialect: Dialect, headers: Headers, options: RunOptions) -> None:
         self._dialect = dialect
         self._inflater = _stream_inflater(headers, options.stream_bytes_max)
-        self._framer = Framer(options.frame_bytes_max)
+        self._framer = Framer(options.frame_bytes_max, skips_large=True)
         self._is_lost = False
+        self._errors = 0
         self.events = 0
-        self.errors = 0
+
+    @property
+    def errors(self) -> int:
+        """Events, or the rest of the stream, that could not be read."""
+        return self._errors + self._framer.skipped
 
     def feed(self, data: bytes) -> list[Fact]:
         """What the events say that are complete with these bytes; the hot path."""
@@ -117,17 +125,13 @@ class StreamAnswer:
         try:
             return self._facts(self._framer.feed(data if self._inflater is None else self._inflater.feed(data)), 1)
         except _UNREADABLE:
-            self.errors += 1
+            self._errors += 1
             self._is_lost = True
             return []
 
     def finish(self, *, is_whole: bool) -> list[Fact]:
         """What the rest says; a stream that was broken off may have one that cannot be read, and no error."""
-        try:
-            return [] if self._is_lost else self._facts(self._framer.finish(), int(is_whole))
-        except FrameTooLarge:
-            self.errors += 1
-            return []
+        return [] if self._is_lost else self._facts(self._framer.finish(), int(is_whole))
 
     def _facts(self, frames: list[Frame], error: int) -> list[Fact]:
         facts: list[Fact] = []
@@ -137,7 +141,7 @@ class StreamAnswer:
                 try:
                     facts += self._dialect.event(frame)
                 except DecodeFailed:
-                    self.errors += error
+                    self._errors += error
         return facts
 
 

@@ -2,8 +2,9 @@
 
 `Runs` is what the application holds; it gives each exchange its observer, a `Watch`.
 
-A run is reported when the exchange that brought its terminal status ends, so that this exchange is in the
-report; then its key is finished and no later read of it counts. A run that was not created here is foreign.
+A run is reported when its terminal status was seen and the exchanges that carry it, and the one that brought
+that status, have ended, so that they are all in the report; then its key is finished and no later read of it
+counts. A run that was not created here is foreign: no length of time is known of it.
 Polls are the reads of one run; the exchanges that carry it are those that start, feed, change or cancel it.
 """
 
@@ -47,7 +48,7 @@ class Runs:
 
     @property
     def evicted(self) -> int:
-        """How many runs were abandoned because too many were open."""
+        """How many runs were abandoned, or foreign ones not followed, because too many were open."""
         return self._open.evicted
 
     def joined(self, request: Request) -> Joined | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TypeVar
 
 from wiretape.dialects.events import AgentSeen
@@ -19,46 +21,49 @@ class OpenRuns:
     def __init__(self, options: RunOptions, finished: Callable[[RunReport], None]) -> None:
         self._options = options
         self._finished = finished
-        self._runs: dict[Key, Run] = {}
-        self._finished_keys: dict[Key, None] = {}
-        self._agents: dict[Key, str | None] = {}
+        self._own: OrderedDict[Key, Run] = OrderedDict()
+        self._foreign: OrderedDict[Key, Run] = OrderedDict()
+        self._finished_keys: OrderedDict[Key, None] = OrderedDict()
+        self._agents: OrderedDict[Key, str | None] = OrderedDict()
         self.evicted = 0
-        """Runs reported before their time because too many were open."""
+        """Runs reported before their time, or foreign ones not followed, because too many were open."""
 
     def __len__(self) -> int:
-        return len(self._runs)
+        return len(self._own) + len(self._foreign)
 
     def find(self, key: Key) -> Run | None:
         """The open run of this key."""
-        return self._runs.get(key)
+        return self._own.get(key) or self._foreign.get(key)
 
     def start(self, key: Key, origin: Origin) -> Run | None:
-        """The open run of this key, made where there is none; None where it has been reported."""
+        """The open run of this key, made where there is none; None where it has been reported, or has no room."""
         if key in self._finished_keys:
             return None
-        run = self._runs.get(key)
+        run = self.find(key)
         if run is None:
-            self._make_room()
-            run = self._runs[key] = Run(key, origin, self._options)
-        elif origin.own and not run.origin.own:
+            return self._made(key, origin)
+        if origin.own and not run.origin.own:
             run.adopt(origin)
+            self._own[key] = self._foreign.pop(key)
         return run
 
     def finish(self, run: Run) -> None:
         """Report a run, unless that was done."""
-        if self._runs.pop(run.key, None) is None:
+        table = self._table(run.origin)
+        if table.get(run.key) is not run:
             return
+        del table[run.key]
         _remember(self._finished_keys, run.key, None, self._options.finished_runs_max)
         self._finished(run.report(self._agents.get((run.key[0], run.assistant_id or ""))))
 
     def sweep(self, now_ns: int) -> None:
         """Report the overdue."""
-        for run in [run for run in self._runs.values() if run.is_overdue(now_ns)]:
+        for run in [run for run in self._all() if run.is_overdue(now_ns)]:
             self.finish(run)
 
     def close(self, now_ns: int) -> None:
         """Report all; they were watched until now."""
-        for run in list(self._runs.values()):
+        for run in list(self._all()):
             run.watched_until(now_ns)
             self.finish(run)
 
@@ -67,13 +72,26 @@ class OpenRuns:
         self._agents.pop((upstream, agent.agent_id), None)
         _remember(self._agents, (upstream, agent.agent_id), agent.name, self._options.agents_max)
 
-    def _make_room(self) -> None:
-        if len(self._runs) >= self._options.runs_open_max:
+    def _all(self) -> Iterator[Run]:
+        return chain(self._own.values(), self._foreign.values())
+
+    def _table(self, origin: Origin) -> OrderedDict[Key, Run]:
+        return self._own if origin.own else self._foreign
+
+    def _made(self, key: Key, origin: Origin) -> Run | None:
+        """A new run. Where there is no room the oldest gives way, foreign ones first, and none of ours for those."""
+        if len(self) >= self._options.runs_open_max:
             self.evicted += 1
-            self.finish(next(iter(self._runs.values())))
+            giving_way = self._foreign or (self._own if origin.own else None)
+            if not giving_way:
+                return None
+            self.finish(next(iter(giving_way.values())))
+        run = self._table(origin)[key] = Run(key, origin, self._options)
+        return run
 
 
-def _remember(table: dict[Key, V], key: Key, value: V, at_most: int) -> None:
+def _remember(table: OrderedDict[Key, V], key: Key, value: V, at_most: int) -> None:
+    """An OrderedDict, as a dict walks over all that was deleted to find its oldest."""
     table[key] = value
     if len(table) > at_most:
-        del table[next(iter(table))]
+        table.popitem(last=False)

@@ -9,7 +9,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     """How much is held, and for how long."""
 
     runs_open_max: int = 10_000
-    """Runs; beyond it the oldest is reported as abandoned."""
+    """Runs; beyond it the oldest is reported as abandoned, foreign ones first."""
     finished_runs_max: int = 100_000
     """Keys of finished runs, remembered so that a later read never counts."""
     agents_max: int = 10_000

@@ -1,12 +1,23 @@
 """How long a run was queued, worked and waited for its client, and how even its content came.
 
 All times are arrivals by our clock. For a run that is polled they are known to the poll interval only.
-Waiting in the queue again after a hand-in belongs to no phase.
+Waiting in the queue again after a hand-in belongs to no phase. A sum that lacks a part is not told: where a
+hand-in came though the pause before it was not seen, neither the model's time nor the waiting is known.
 """
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from wiretape.runs.state import State
+
+
+class Lengths(TypedDict):
+    """The part of the phases in a RunReport."""
+
+    queue_ns: int | None
+    model_ns: int | None
+    tool_wait_ns: int | None
 
 
 class Phases:
@@ -22,6 +33,11 @@ class Phases:
         self._queued_at: int | None = None
         self._working_since: int | None = None
         self._waiting_since: int | None = None
+        self._is_lost = False
+
+    def lengths(self) -> Lengths:
+        """All three, as a report has them."""
+        return Lengths(queue_ns=self.queue_ns, model_ns=self.model_ns, tool_wait_ns=self.tool_wait_ns)
 
     def enter(self, state: State, at_ns: int) -> None:
         """A new state was seen."""
@@ -38,9 +54,11 @@ class Phases:
 
     def resume(self, asked_ns: int) -> None:
         """A new leg has begun, by a request of that time."""
-        if self._waiting_since is not None:
+        if self._is_lost or self._waiting_since is None:
+            self._is_lost, self.model_ns, self.tool_wait_ns = True, None, None
+        else:
             self.tool_wait_ns = (self.tool_wait_ns or 0) + max(asked_ns - self._waiting_since, 0)
-            self._waiting_since = None
+        self._waiting_since = self._working_since = None
 
     def _start_working(self, at_ns: int) -> None:
         self._working_since = at_ns
@@ -48,9 +66,9 @@ class Phases:
             self.queue_ns, self._queued_at = at_ns - self._queued_at, None
 
     def _stop_working(self, at_ns: int) -> None:
-        if self._working_since is not None:
+        if self._working_since is not None and not self._is_lost:
             self.model_ns = (self.model_ns or 0) + at_ns - self._working_since
-            self._working_since = None
+        self._working_since = None
 
 
 class Gaps:

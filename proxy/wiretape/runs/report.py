@@ -73,6 +73,8 @@ class ExchangeReport(Struct, frozen=True, kw_only=True):
     """The trace of the exchange that created that run, when it is known here."""
     run_span_id: int | None = None
     agent_created: AgentCreated | None = None
+    streamed: bool = False
+    """The response was an event stream, whether or not an event came."""
 
 
 class AgentCreated(Struct, frozen=True):
@@ -141,16 +143,21 @@ class RunReport(Struct, frozen=True, kw_only=True):
     error: str | None = None
     """`last_error.code`, `expired`, the incomplete reason, or our own code."""
     start_ns: int
+    """When the creating request came; of a foreign run the service's stamp, which is whole seconds, where told."""
     end_ns: int
+    """When the terminal status was seen, else the last sign of life."""
     first_event_ns: int | None = None
     """Length from the creating request to the first event."""
     first_token_ns: int | None = None
     """Length from the creating request to the first content: text, tool arguments or code."""
     first_token_kind: str | None = None
     queue_ns: int | None = None
+    """This and the next two are known for runs of our own only; see `runs.phases`."""
     model_ns: int | None = None
     tool_wait_ns: int | None = None
-    duration_ns: int
+    duration_ns: int | None
+    """Length from the creating request to the terminal status; none where one of the two was not seen: the run is
+    foreign, or was abandoned."""
     gaps_ns: tuple[int, ...] = ()
     """Lengths between content deltas, in order; at most `gaps_max`, then thinned."""
     usage: Usage | None = None

@@ -1,7 +1,8 @@
 """The steps of a run and their tool calls. All times here are nanoseconds since the Unix epoch.
 
 A step that was seen running is timed by arrivals; one that was first seen when it had ended (a list of
-steps, read afterwards) by the server's stamps, which are whole seconds. A tool that the service runs lasts
+steps, read afterwards) by the server's stamps, which are whole seconds of another clock: they are moved to
+ours as far as the difference is known, and kept within the run. A tool that the service runs lasts
 from its first piece, or its step's start, to its step's end. A function that the client runs lasts from
 `requires_action` to the request that handed in its output.
 """
@@ -9,12 +10,14 @@ from its first piece, or its step's start, to its step's end. A function that th
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 
 from wiretape.dialects.events import StepSeen, Tokens, ToolSeen
 from wiretape.runs.report import StepReport, ToolReport, Usage
 
+Timed = TypeVar("Timed", StepReport, ToolReport)
 NS = 1_000_000_000
 UNSEEN = StepReport(id="", type="tool_calls", status="unseen", start_ns=0)
 """Stands for the steps of tool calls that only `required_action` named: a polled run whose steps nobody read."""
@@ -28,13 +31,18 @@ class Steps:
         self._tools_max = tools_max
         self._steps: dict[str, StepReport] = {}
         self._tools: dict[str, tuple[str | None, ToolReport]] = {}
+        self._is_cut = False
 
-    def see(self, seen: StepSeen, at_ns: int) -> None:
-        """A step as it stood. One that has ended stays as it was, but for tokens that come later."""
+    def see(self, seen: StepSeen, at_ns: int, clock_ahead_ns: int = 0) -> None:
+        """A step as it stood. One that has ended stays as it was, but for tokens that come later.
+
+        `clock_ahead_ns` is how far our wall clock is known to be ahead of the server's.
+        """
         known = self._steps.get(seen.step_id)
         if known is None and len(self._steps) >= self._steps_max:
+            self._is_cut = True
             return
-        step = _opened(seen, at_ns) if known is None else _continued(known, seen, at_ns)
+        step = _opened(seen, at_ns, clock_ahead_ns) if known is None else _continued(known, seen, at_ns)
         self._steps[seen.step_id] = step
         for tool in seen.tools:
             self.call(tool, step.start_ns)
@@ -66,9 +74,10 @@ class Steps:
                 self._change(call_id, end_ns=at_ns)
 
     def usage(self) -> Usage | None:
-        """The sum over the steps that told their tokens; None where none did."""
-        told = [step.usage for step in self._steps.values() if step.usage is not None]
-        if not told:
+        """The sum over all steps that ended; None where one of them did not tell its tokens, for a part is no sum."""
+        ended = [step.usage for step in self._steps.values() if step.end_ns is not None or step.usage is not None]
+        told = [usage for usage in ended if usage is not None]
+        if self._is_cut or not told or len(told) < len(ended):
             return None
         return Usage(
             sum(usage.prompt for usage in told),
@@ -77,12 +86,17 @@ class Steps:
             sum(usage.reasoning for usage in told),
         )
 
-    def reports(self) -> tuple[StepReport, ...]:
-        """Each step with its tools, in order of first sight; `UNSEEN` last, for tools without a step."""
+    def reports(self, start_ns: int, end_ns: int) -> tuple[StepReport, ...]:
+        """Each step with its tools, in order of first sight; `UNSEEN` last, for tools without a step.
+
+        All lie within their run, which lasted from `start_ns` to `end_ns`.
+        """
         tools: dict[str, list[ToolReport]] = {}
         for step_id, tool in self._tools.values():
-            tools.setdefault(step_id if step_id in self._steps else UNSEEN.id, []).append(tool)
-        steps = [_with_tools(step, tools.get(step.id, [])) for step in self._steps.values()]
+            owner = step_id if step_id in self._steps else UNSEEN.id
+            tools.setdefault(owner, []).append(_within(tool, start_ns, end_ns))
+        within = [_within(step, start_ns, end_ns) for step in self._steps.values()]
+        steps = [_with_tools(step, tools.get(step.id, [])) for step in within]
         return (*steps, *_unseen(tools.get(UNSEEN.id, [])))
 
     def _close(self, step_id: str, end_ns: int) -> None:
@@ -101,11 +115,11 @@ def usage(tokens: Tokens | None) -> Usage | None:
     return Usage(tokens.prompt, tokens.completion, tokens.cached, tokens.reasoning) if tokens else None
 
 
-def _opened(seen: StepSeen, at_ns: int) -> StepReport:
+def _opened(seen: StepSeen, at_ns: int, clock_ahead_ns: int) -> StepReport:
     start_ns, end_ns = at_ns, None
     if seen.ended:
-        start_ns = _stamp(seen.created_s, at_ns)
-        end_ns = max(_stamp(seen.ended_s, at_ns), start_ns)
+        start_ns = _stamp(seen.created_s, clock_ahead_ns, at_ns)
+        end_ns = max(_stamp(seen.ended_s, clock_ahead_ns, at_ns), start_ns)
     return StepReport(
         id=seen.step_id,
         type=seen.type,
@@ -124,8 +138,17 @@ def _continued(known: StepReport, seen: StepSeen, at_ns: int) -> StepReport:
     return msgspec.structs.replace(known, usage=tokens, status=seen.status, error=seen.error, end_ns=at_ns)
 
 
-def _stamp(stamp_s: float | None, otherwise_ns: int) -> int:
-    return otherwise_ns if stamp_s is None else int(stamp_s * NS)
+def _stamp(stamp_s: float | None, clock_ahead_ns: int, otherwise_ns: int) -> int:
+    return otherwise_ns if stamp_s is None else int(stamp_s * NS) + clock_ahead_ns
+
+
+def _within(told: Timed, start_ns: int, end_ns: int) -> Timed:
+    """With its times moved to the nearest ones of the run; nearly always they are there already."""
+    begin_ns = min(max(told.start_ns, start_ns), end_ns)
+    until_ns = None if told.end_ns is None else min(max(told.end_ns, begin_ns), end_ns)
+    if (begin_ns, until_ns) == (told.start_ns, told.end_ns):
+        return told
+    return msgspec.structs.replace(told, start_ns=begin_ns, end_ns=until_ns)
 
 
 def _with_tools(step: StepReport, tools: list[ToolReport]) -> StepReport:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from msgspec import Struct
 
 from wiretape.dialects.events import Asked, ContentKind, RunSeen, StepSeen, ToolSeen
@@ -28,6 +30,32 @@ class Origin(Struct, frozen=True):
     first_event_ns: int | None = None
 
 
+class Ending(TypedDict):
+    """How a run ended and how long it took: a part of its RunReport."""
+
+    status: str
+    outcome: str
+    error: str | None
+    start_ns: int
+    end_ns: int
+    duration_ns: int | None
+
+
+class Firsts(TypedDict):
+    """What came first, and when: a part of a RunReport."""
+
+    first_event_ns: int | None
+    first_token_ns: int | None
+    first_token_kind: str | None
+
+
+class Spent(TypedDict):
+    """Tokens: a part of a RunReport."""
+
+    usage: Usage | None
+    usage_source: str
+
+
 class Leg(Struct, frozen=True):
     """The part of a run that an exchange belongs to: how many hand-ins went before it was asked."""
 
@@ -47,10 +75,13 @@ class Run:
         self.exchanges = 0
         self.events = 0
         self.streamed = False
+        self.holds = 0
+        """Exchanges under way that must end before the run is reported."""
         self._options = options
         self._seen: RunSeen | None = None
         self._usage: Usage | None = None
         self._error: str | None = None
+        self._created_s: float | None = None
         self._expiry_ns: int | None = None
         self._last_seen_ns = origin.request.at_ns
         self._ended_ns: int | None = None
@@ -59,6 +90,7 @@ class Run:
         self._gaps = Gaps(options.gaps_max)
         self._first_content: tuple[int, ContentKind] | None = None
         self._last_content_ns: int | None = None
+        self._stream_step: str | None = None
         self._carried: list[Carried] = []
 
     def adopt(self, origin: Origin) -> None:
@@ -71,6 +103,7 @@ class Run:
         state = advance(self.state, leg.number, seen.status)
         if self._seen is None or state != self.state:
             self._seen = seen
+        self._created_s = seen.created_s if self._created_s is None else self._created_s
         if seen.expires_s is not None:
             self._expiry_ns = self._expiry(seen.expires_s, seen.created_s, at_ns)
         if state != self.state:
@@ -78,12 +111,18 @@ class Run:
         if self.state.is_terminal and self._usage is None and seen.status == self.state.status:
             self._usage = usage(seen.tokens)
 
-    def see_step(self, seen: StepSeen, at_ns: int, leg: Leg) -> None:
-        """A snapshot of a step; content after it is timed anew, so a tool's running time is no gap."""
+    def accept(self, leg: Leg, at_ns: int) -> None:
+        """A hand-in was accepted, whatever becomes of its answer."""
         self.watched_until(at_ns)
-        self._last_content_ns = None
         self._resume(leg)
-        self._steps.see(seen, self.wall(at_ns))
+
+    def see_step(self, seen: StepSeen, at_ns: int, leg: Leg, *, streamed: bool) -> None:
+        """A snapshot of a step. Content of a stream's next step is timed anew: a tool's running time is no gap."""
+        self.watched_until(at_ns)
+        if streamed and seen.step_id != self._stream_step:
+            self._stream_step, self._last_content_ns = seen.step_id, None
+        self._resume(leg)
+        self._steps.see(seen, self.wall(at_ns), self._clock_ahead_ns())
 
     def see_tool(self, tool: ToolSeen, at_ns: int) -> None:
         """A tool call that a delta opened."""
@@ -112,10 +151,9 @@ class Run:
 
     def is_overdue(self, now_ns: int) -> bool:
         """Whether it will not be heard of again, by its own expiry or, without one, by its silence."""
-        last_ns = max(self._last_seen_ns, self._last_content_ns or 0)
         if self._expiry_ns is None:
-            return now_ns > last_ns + int(self._options.abandon_after_s * NS)
-        return now_ns > max(self._expiry_ns, last_ns) + int(self._options.expiry_margin_s * NS)
+            return now_ns > self._last_sign_ns + int(self._options.abandon_after_s * NS)
+        return now_ns > max(self._expiry_ns, self._last_sign_ns) + int(self._options.expiry_margin_s * NS)
 
     def wall(self, at_ns: int) -> int:
         """A monotonic time as ns since the Unix epoch."""
@@ -124,10 +162,7 @@ class Run:
     def report(self, assistant_name: str | None) -> RunReport:
         """What is known; the outcome is `abandoned` where no terminal status was seen."""
         origin, seen, own = self.origin, self._seen, self.origin.own
-        end_ns = self._ended_ns if self._ended_ns is not None else self._last_seen_ns
-        run_usage, source = self._tokens()
-        first_event_ns = origin.first_event_ns if own else None
-        first_at_ns, kind = self._first_content if own and self._first_content else (None, None)
+        ending = self._ending()
         return RunReport(
             upstream=self.key[0],
             run_id=self.key[1],
@@ -140,25 +175,15 @@ class Run:
             cassette=origin.cassette,
             foreign=not own,
             streamed=self.streamed,
-            status=self.state.status,
-            outcome=self.state.status if self.state.is_terminal else "abandoned",
-            error=self._told_error(),
-            start_ns=origin.request.wall_ns,
-            end_ns=self.wall(end_ns),
-            first_event_ns=self._since_start(first_event_ns),
-            first_token_ns=self._since_start(first_at_ns),
-            first_token_kind=kind,
-            queue_ns=self._phases.queue_ns,
-            model_ns=self._phases.model_ns,
-            tool_wait_ns=self._phases.tool_wait_ns,
-            duration_ns=max(end_ns - origin.request.at_ns, 0),
+            **ending,
+            **self._firsts(),
+            **(self._phases if own else Phases()).lengths(),
             gaps_ns=self._gaps.kept(),
-            usage=run_usage,
-            usage_source=source,
+            **self._spent(),
             polls=self.polls,
             exchanges=self.exchanges,
             events=self.events,
-            steps=self._steps.reports(),
+            steps=self._steps.reports(ending["start_ns"], ending["end_ns"]),
             carried=tuple(self._carried),
             trace=origin.request.trace if own else None,
             span_id=origin.span_id,
@@ -168,6 +193,41 @@ class Run:
     def assistant_id(self) -> str | None:
         """As the run told it, else as the request asked for it."""
         return (self._seen.assistant_id if self._seen else None) or self.origin.asked.assistant_id
+
+    @property
+    def _last_sign_ns(self) -> int:
+        return max(self._last_seen_ns, self._last_content_ns or 0)
+
+    def _ending(self) -> Ending:
+        is_over, start_ns = self.state.is_terminal, self._start_ns()
+        end_ns = self.wall(self._last_sign_ns if self._ended_ns is None else self._ended_ns)
+        return Ending(
+            status=self.state.status,
+            outcome=self.state.status if is_over else "abandoned",
+            error=self._told_error(),
+            start_ns=start_ns,
+            end_ns=end_ns,
+            duration_ns=max(end_ns - start_ns, 0) if is_over and self.origin.own else None,
+        )
+
+    def _firsts(self) -> Firsts:
+        """None of a foreign run, whose creating request was not seen."""
+        if not self.origin.own:
+            return Firsts(first_event_ns=None, first_token_ns=None, first_token_kind=None)
+        at_ns, kind = self._first_content or (None, None)
+        first_event_ns = self._since_start(self.origin.first_event_ns)
+        return Firsts(first_event_ns=first_event_ns, first_token_ns=self._since_start(at_ns), first_token_kind=kind)
+
+    def _start_ns(self) -> int:
+        """On the wall clock: our own request or, for a foreign run, the service's stamp where it told one."""
+        asked_ns = self.origin.request.wall_ns
+        return asked_ns if self.origin.own or self._created_s is None else min(int(self._created_s * NS), asked_ns)
+
+    def _clock_ahead_ns(self) -> int:
+        """How far our wall clock is ahead of the service's, to a second; 0 where we did not see the creation."""
+        if not self.origin.own or self._created_s is None:
+            return 0
+        return self.origin.request.wall_ns - int(self._created_s * NS)
 
     def _enter(self, state: State, seen: RunSeen, at_ns: int, leg: Leg) -> None:
         self._resume(leg)
@@ -196,14 +256,12 @@ class Run:
             return self.origin.request.at_ns + int((expires_s - created_s) * NS)
         return at_ns + int(expires_s * NS) - self.wall(at_ns)
 
-    def _tokens(self) -> tuple[Usage | None, str]:
+    def _spent(self) -> Spent:
         """The run's own usage, else the sum of its steps; unknown for a run that was abandoned."""
-        if not self.state.is_terminal:
-            return None, "none"
-        if self._usage is not None:
-            return self._usage, "run"
-        summed = self._steps.usage()
-        return summed, "none" if summed is None else "steps"
+        if self.state.is_terminal and self._usage is not None:
+            return Spent(usage=self._usage, usage_source="run")
+        summed = self._steps.usage() if self.state.is_terminal else None
+        return Spent(usage=summed, usage_source="none" if summed is None else "steps")
 
     def _told_error(self) -> str | None:
         if self.state.status in {"completed", "cancelled"}:

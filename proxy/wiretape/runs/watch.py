@@ -21,16 +21,19 @@ from wiretape.dialects.events import (
     Route,
     RunSeen,
     StepSeen,
+    StreamEnd,
     ToolSeen,
     Unknown,
 )
-from wiretape.errors import DecodeFailed
+from wiretape.errors import DecodeFailed, UpstreamFailed
 from wiretape.exchange import Chunk, Ending, Head, How, Request, Trace
 from wiretape.runs.bodies import JsonAnswer, Question, StreamAnswer, answer
 from wiretape.runs.open import OpenRuns
 from wiretape.runs.options import RunOptions
 from wiretape.runs.report import AgentCreated, Carried
+from wiretape.runs.state import TERMINAL
 from wiretape.runs.tracker import Key, Leg, Origin, Run
+from wiretape.wire.headers import is_event_stream
 
 UNKNOWN_ROUTE = "/*"
 """The template of every path that no dialect knows."""
@@ -51,6 +54,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     run_trace: Trace | None = None
     run_span_id: int | None = None
     agent_created: AgentCreated | None = None
+    streamed: bool = False
 
 
 class Context(Struct, frozen=True):
@@ -77,12 +81,14 @@ class Watch:
         self._answer: JsonAnswer | StreamAnswer | None = None
         self._run = runs.find((request.upstream, self._route.run_id)) if self._route.run_id else None
         self._leg = Leg(self._leg_number(), request.at_ns)
-        self._ended: list[Run] = []
+        self._held: dict[Key, Run] = {}
+        self._streamed = self._is_ended_by_mark = False
         self._status: int | None = None
         self._first_event_ns: int | None = None
         self._last_chunk_ns: int | None = None
         self._events_unknown = self._fields_unknown = self._errors = 0
         self._agent_created: AgentCreated | None = None
+        self._hold_carried()
 
     def sent(self, chunk: Chunk) -> None:
         """Keeps the request's body where it is worth reading."""
@@ -91,11 +97,11 @@ class Watch:
 
     def head(self, head: Head) -> None:
         """Decides how the answer is read; a refusal tells nothing of a run."""
-        self._status = head.status
+        self._status, self._streamed = head.status, is_event_stream(head.headers)
         if self._dialect is None or self._route.kind is Kind.OTHER or head.status not in _OK:
             return
         if self._route.kind is Kind.RESUME:
-            self._leg = Leg(self._leg.number, self._leg.asked_ns, self._asked().answered_calls)
+            self._accept(head.at_ns)
         try:
             self._answer = answer(self._dialect, self._route, head.headers, self._options)
         except DecodeFailed:
@@ -123,8 +129,7 @@ class Watch:
                 self._take(fact, at_ns)
         if self._run is not None:
             self._credit(self._run, ending)
-        for run in self._ended:
-            self._runs.finish(run)
+        self._let_go()
 
     @property
     def seen(self) -> Seen:
@@ -142,6 +147,7 @@ class Watch:
             run_trace=own.request.trace if own else None,
             run_span_id=own.span_id if own else None,
             agent_created=self._agent_created,
+            streamed=self._streamed,
         )
 
     def _listen(self) -> Question | None:
@@ -151,6 +157,29 @@ class Watch:
 
     def _asked(self) -> Asked:
         return self._question.asked() if self._question is not None else Asked()
+
+    def _accept(self, at_ns: int) -> None:
+        """The hand-in was answered well, so it is in, though its answer may be torn before it says so."""
+        self._leg = Leg(self._leg.number, self._leg.asked_ns, self._asked().answered_calls)
+        if self._run is not None:
+            self._run.accept(self._leg, at_ns)
+
+    def _hold(self, run: Run) -> None:
+        """The run's report is to wait for this exchange."""
+        if run.key not in self._held:
+            self._held[run.key] = run
+            run.holds += 1
+
+    def _hold_carried(self) -> None:
+        if self._run is not None and self._route.kind in _CARRIES:
+            self._hold(self._run)
+
+    def _let_go(self) -> None:
+        """Whoever is the last to hold a run that has ended reports it."""
+        for run in self._held.values():
+            run.holds -= 1
+            if run.state.is_terminal and not run.holds:
+                self._runs.finish(run)
 
     def _leg_number(self) -> int:
         """The leg as it stood when this was asked: a slow poll must not speak for a later one."""
@@ -168,6 +197,8 @@ class Watch:
                 self._run.see_content(fact.kind, at_ns)
             case ErrorSeen() if self._run is not None:
                 self._run.see_error(fact.code)
+            case StreamEnd():
+                self._is_ended_by_mark = True
             case Unknown():
                 self._events_unknown += fact.events
                 self._fields_unknown += fact.fields
@@ -177,20 +208,29 @@ class Watch:
                 pass
 
     def _see(self, fact: RunSeen, at_ns: int) -> None:
+        if self._route.kind is Kind.READ and fact.status not in TERMINAL:
+            self._see_listed(fact)
+            return
         run = self._bind(fact.run_id, opens=True)
         if run is None:
             return
         was_over = run.state.is_terminal
         run.see(fact, at_ns, self._leg_of(run))
         if run.state.is_terminal and not was_over:
-            self._ended.append(run)
+            self._hold(run)
+
+    def _see_listed(self, fact: RunSeen) -> None:
+        """A list shows that a run lives, and opens none; how it stands may be older than what is known."""
+        run = self._runs.find((self._request.upstream, fact.run_id))
+        if run is not None:
+            run.watched_until(self._request.at_ns)
 
     def _see_step(self, fact: StepSeen, at_ns: int) -> None:
         """A stream's step may be the first sign of its run; a list of steps opens none."""
         streamed = self._answer is not None and self._answer.is_stream
         run = self._bind(fact.run_id, opens=streamed) if fact.run_id else self._run
         if run is not None:
-            run.see_step(fact, at_ns, self._leg_of(run))
+            run.see_step(fact, at_ns, self._leg_of(run), streamed=streamed)
 
     def _see_agent(self, fact: AgentSeen) -> None:
         self._runs.name_agent(self._request.upstream, fact)
@@ -205,6 +245,7 @@ class Watch:
         run = self._runs.start(key, self._origin()) if opens else self._runs.find(key)
         if self._run is None and self._names_one_run:
             self._run = run
+            self._hold_carried()
         if run is not None and self._answer is not None:
             run.streamed = run.streamed or self._answer.is_stream
         return run
@@ -236,9 +277,10 @@ class Watch:
         elif self._route.kind in _CARRIES:
             run.exchanges += 1
             self._carry(run, ending)
-        is_broken = answered is not None and answered.is_stream and ending.how is not How.COMPLETE
-        if is_broken and not run.state.is_terminal:
-            run.see_error(ending.code or ending.how)
+        if answered is not None and answered.is_stream and not run.state.is_terminal:
+            run.watched_until(ending.at_ns)
+            if ending.how is How.UPSTREAM_FAILED and not self._is_ended_by_mark:
+                run.see_error(ending.code or UpstreamFailed.code)
 
     def _carry(self, run: Run, ending: Ending) -> None:
         if self._request.trace is not None:

@@ -15,7 +15,7 @@ from opentelemetry.trace import format_span_id, format_trace_id
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from wiretape.runs.report import ExchangeReport, RunReport
-from wiretape.telemetry.facts import run_error, server_error, tool_calls
+from wiretape.telemetry.attributes import run_error, server_error, tool_calls
 
 Fields = dict[str, object]
 

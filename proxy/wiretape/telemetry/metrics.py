@@ -9,7 +9,7 @@ from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Ob
 
 from wiretape.runs.report import AgentCreated, ExchangeReport, RunReport, Usage
 from wiretape.telemetry import vocabulary as v
-from wiretape.telemetry.facts import (
+from wiretape.telemetry.attributes import (
     Attributes,
     client_error,
     client_facts,
@@ -154,7 +154,7 @@ class MetricSink:
         for instrument, amount in counts.items():
             if amount:
                 self._add(instrument, amount)
-        if report.events:
+        if report.streamed:
             self._add(v.STREAM_ENDED, 1, {v.REASON: report.how.value})
 
     def _agent(self, agent: AgentCreated, report: ExchangeReport) -> None:
@@ -163,9 +163,9 @@ class MetricSink:
         self._record(v.OPERATION, seconds(report.end_ns - report.start_ns), facts)
 
     def _operation(self, report: RunReport) -> None:
-        """The run as a client operation. How long an abandoned run took is not known, so it has no duration."""
+        """The run as a client operation; an abandoned one has no duration."""
         facts = self._run_operation(report)
-        if report.outcome != "abandoned":
+        if report.duration_ns is not None:
             self._record(v.OPERATION, seconds(report.duration_ns), facts)
         if report.streamed and report.first_token_ns is not None:
             self._record(v.FIRST_CHUNK, seconds(report.first_token_ns), facts)

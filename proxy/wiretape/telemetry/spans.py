@@ -23,7 +23,7 @@ from wiretape import __version__
 from wiretape.exchange import Trace
 from wiretape.runs.report import AgentCreated, ExchangeReport, RunReport, StepReport, ToolReport
 from wiretape.telemetry import vocabulary as v
-from wiretape.telemetry.facts import (
+from wiretape.telemetry.attributes import (
     Attributes,
     agent_facts,
     bounded,

@@ -15,6 +15,14 @@ from msgspec import Struct
 from opentelemetry.semconv.attributes import error_attributes, http_attributes, server_attributes
 from opentelemetry.semconv.metrics import http_metrics
 
+from wiretape.errors import (
+    UpstreamFailed,
+    UpstreamProtocolError,
+    UpstreamTimeout,
+    UpstreamTorn,
+    UpstreamUnreachable,
+)
+
 ERROR_TYPE: Final = error_attributes.ERROR_TYPE
 HTTP_REQUEST_METHOD: Final = http_attributes.HTTP_REQUEST_METHOD
 HTTP_RESPONSE_STATUS_CODE: Final = http_attributes.HTTP_RESPONSE_STATUS_CODE
@@ -93,10 +101,11 @@ INCOMPLETES: Final = {
 RUN_ERRORS: Final = frozenset(
     {
         *("server_error", "rate_limit_exceeded", "invalid_prompt", "failed", "expired"),
-        *("upstream_unreachable", "upstream_protocol_error", "upstream_timeout", "shutting_down"),
-    },
+    }
+    | {error.code for error in (UpstreamFailed, UpstreamUnreachable, UpstreamProtocolError, UpstreamTimeout)}
+    | {UpstreamTorn.code},
 )
-"""The `error.type` a run metric may show: `last_error.code` of the service, its outcome, or a code of our own."""
+"""The `error.type` a run metric may show: `last_error.code` of the service, its outcome, or how its stream broke."""
 
 
 class Profile(Struct, frozen=True):

@@ -49,7 +49,7 @@ def frame(head: Head, *, method: str, modern: bool, keep_alive: bool) -> Framed:
 def _framing(head: Head, method: str, *, modern: bool) -> Framing:
     if method == "HEAD" or head.status in _BODILESS or head.status in _INFORMATIONAL:
         return Framing.EMPTY
-    if any(values(head.headers, b"content-length")):
+    if any(values(end_to_end(head.headers), b"content-length")):
         return Framing.LENGTH
     return Framing.CHUNKED if modern else Framing.CLOSE
 

@@ -47,11 +47,17 @@ class Frame(Struct, frozen=True, gc=False):
 class Framer:
     """Cuts one stream into frames: `feed` bytes as they come, then `finish` once.
 
-    A block over `frame_bytes_max` bytes raises FrameTooLarge, after the frames before it were handed out.
+    A block over `frame_bytes_max` bytes raises FrameTooLarge, after the frames before it were handed out, and
+    nothing can be read behind it. A framer that `skips_large` leaves such a block out instead, holds no more of it
+    than a bound's worth and one read, and counts it in `skipped`: its raw slices joined are then not the input.
     """
 
-    def __init__(self, frame_bytes_max: int = 1 << 20) -> None:
+    def __init__(self, frame_bytes_max: int = 1 << 20, *, skips_large: bool = False) -> None:
+        self.skipped = 0
+        """Blocks that were left out."""
         self._frame_bytes_max = frame_bytes_max
+        self._skips_large = skips_large
+        self._skipping = False
         self._held = bytearray()
         self._searched = 0
         self._first = True
@@ -79,7 +85,7 @@ class Framer:
             self._refuse()
         raw = bytes(self._held)
         self._held.clear()
-        if not raw:
+        if not raw or self._skipping:
             return []
         begin = self._begin(raw, 0)
         closes_last = self._after_cr and begin == len(raw)
@@ -90,10 +96,11 @@ class Framer:
         start = self._cut_usual(data, frames) if self._plain else 0
         if start == len(data):
             return frames
-        while (end := self._end(data, start, start)) >= 0 and end - start <= self._frame_bytes_max:
+        while (end := self._end(data, start, start)) >= 0 and self._may_pass(end - start):
             raw = data[start:end]
-            frames.append(_read(raw, self._begin(raw, 0)))
-            self._first, self._after_cr = False, raw.endswith(b"\r")
+            if not self._skipping:
+                frames.append(_read(raw, self._begin(raw, 0)))
+            self._first, self._after_cr, self._skipping = False, raw.endswith(b"\r"), False
             start = end
         self._held += data[start:]
         return self._keep(frames, (end if end >= 0 else len(data)) - start)
@@ -121,12 +128,23 @@ class Framer:
             self._names[line] = name
         return name
 
+    def _may_pass(self, size: int) -> bool:
+        """Whether to read on behind a block of this size; one that is left out is counted at its first sight."""
+        if size <= self._frame_bytes_max or self._skipping:
+            return True
+        self._skipping = self._skips_large
+        self.skipped += self._skips_large
+        return self._skips_large
+
     def _keep(self, frames: list[Frame], size: int) -> list[Frame]:
         """Note how far was searched, and whether the block now held has passed the bound."""
-        self._searched = max(len(self._held) - 1, 0)
-        self._overflown = size > self._frame_bytes_max
+        self._overflown = not self._may_pass(size)
         if self._overflown and not frames:
             self._refuse()
+        if self._skipping:
+            # As good as the block itself to find its end by, but for a byte-order mark over the bound.
+            self._held[:-1] = b":"
+        self._searched = max(len(self._held) - 1, 0)
         return frames
 
     def _refuse(self) -> NoReturn:

@@ -10,7 +10,7 @@ from wiretape.exchange import Headers
 from wiretape.wire.headers import values
 
 TRACEPARENT = b"traceparent"
-_FORM = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?", re.ASCII)
+_FORM = re.compile(r"(?!ff|00.{54})[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?", re.ASCII)
 
 
 class Caller(Struct, frozen=True):

@@ -21,6 +21,7 @@ from wiretape.dialects.events import (
     Route,
     RunSeen,
     StepSeen,
+    StreamEnd,
     Tokens,
     ToolSeen,
     Unknown,
@@ -295,3 +296,7 @@ def test_any_event_tells_or_fails_as_one_error(name: str, data: object) -> None:
             tell(json.dumps(data).encode())
         except DecodeFailed:
             continue
+
+
+def test_the_end_mark_of_a_stream_is_told() -> None:
+    assert facts(b"event: done\ndata: [DONE]\n\ndata: [DONE]\n\n") == [StreamEnd(), StreamEnd()]

@@ -1,8 +1,7 @@
 """The 25 events of an Assistants stream, typed, and the decoder of each.
 
 An event is the object it carries, under the event's own class: `ThreadRunCompleted` is a `Run`. That makes
-one decoding step of it. The name comes from the `event:` field, else from an envelope
-`{"event": …, "data": …}` (LiteLLM, Astra), else the family is guessed from `object` and `status`.
+one decoding step of it. How an event's name is found stands in `decode`.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from msgspec import Raw
 from wiretape.dialects.assistants.decode import SHAPES, Envelope, Shape, decode, unwrap
 from wiretape.dialects.assistants.events import (
     AssistantStreamEvent,
+    DoneEvent,
     ErrorEvent,
     ThreadMessageDelta,
     ThreadRunStepDelta,
@@ -37,6 +38,7 @@ from wiretape.dialects.events import (
     Route,
     RunSeen,
     StepSeen,
+    StreamEnd,
     Tokens,
     ToolSeen,
     Unknown,
@@ -46,6 +48,7 @@ from wiretape.wire.sse import Frame
 _TEXT: Final[Facts] = (Content(ContentKind.TEXT),)
 _TOOL_ARGS: Final[Facts] = (Content(ContentKind.TOOL_ARGS),)
 _CODE: Final[Facts] = (Content(ContentKind.CODE),)
+_STREAM_END: Final[Facts] = (StreamEnd(),)
 _MILLISECONDS_FROM = 10**11
 """A stamp from here on is in milliseconds (Alibaba Model Studio); as seconds it would be the year 5138."""
 _SECONDS_END = 2**33
@@ -124,6 +127,8 @@ def _snapshot(told: AssistantStreamEvent | UnknownEvent, name: str) -> Facts:
             return (ErrorSeen(_error_code(told)),)
         case UnknownEvent():
             return (Unknown(events=1),)
+        case DoneEvent():
+            return _STREAM_END
         case _:
             return ()
 

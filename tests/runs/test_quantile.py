@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wiretape.ledger.quantile import quantile
+from wiretape.runs.quantile import quantile
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from wiretape.exchange import How, Trace
-from wiretape.ledger.quantile import quantile
+from wiretape.runs.quantile import quantile
 from wiretape.runs.report import AgentCreated, ExchangeReport, RunReport, StepReport, ToolReport
 from wiretape.telemetry import vocabulary as v
 from wiretape.telemetry.options import Peer
