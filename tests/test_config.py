@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.golden import FOLDER
 from wiretape.cassette.plan import Mode
-from wiretape.config import Config, load, upstreams
+from wiretape.config import Config, checked, load, upstreams
 from wiretape.edge.upstream import UpstreamOptions
 from wiretape.errors import ConfigError
 
@@ -50,13 +51,9 @@ def test_variables_are_read_as_what_they_set() -> None:
 def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
     one = load({"upstream": "https://a.example"}, {}).config
     assert upstreams(one) == (UpstreamOptions(url="https://a.example"),)
-    two = load(
-        {}, {}, toml('[[upstream]]\nurl = "http://a"\n[[upstream]]\nurl = "http://b"\nprefix = "/b"\nidle_s = 5.0\n')
-    )
-    assert [(up.url, up.prefix, up.idle_s) for up in upstreams(two.config)] == [
-        ("http://a", "/", 300.0),
-        ("http://b", "/b", 5.0),
-    ]
+    tables = '[[upstream]]\nurl = "http://a"\n[[upstream]]\nname = "b"\nurl = "http://b"\nprefix = "/b"\nidle_s = 5.0\n'
+    two = upstreams(load({}, {}, toml(tables)).config)
+    assert [(one.url, one.prefix, one.idle_s) for one in two] == [("http://a", "/", 300.0), ("http://b", "/b", 5.0)]
 
 
 @pytest.mark.parametrize(
@@ -71,14 +68,29 @@ def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
         ),
         ("drain_s = 'soon'", "Expected `float`, got `str` - at `$.drain_s`"),
         ("listen = ", "is no TOML"),
-        ("drain_s = -1.0", "drain_s must not be negative; got -1"),
-        ("speed = -1.0", "speed must not be negative; got -1"),
+        ("drain_s = -1.0", "drain_s must be a number that is not negative; got -1"),
+        ("drain_s = nan", "drain_s must be a number that is not negative; got nan"),
+        ("[edge]\nstreams_max = -1", "edge.streams_max must be a number that is not negative; got -1"),
+        ('listen = "nonsense"', "an address is host:port"),
+        ('admin = "x:99999999"', "an address is host:port"),
+        ('ledger = "mysql://x"', "names no file"),
+        ("upstream = []", "there is no upstream"),
+        ('upstream = "https://"', "an upstream is `sandbox`, or a URL"),
+        ('upstream = "http://h:99999"', "an upstream is `sandbox`, or a URL"),
+        ('upstream = "http://[::1"', "an upstream is `sandbox`, or a URL"),
+        ('upstream = "http://h/?key=x"', "an upstream's URL has no user, password, query or fragment"),
+        ('[[upstream]]\nurl = "http://a"\nprefix = "v1"', "a prefix begins with /; got 'v1'"),
+        (
+            '[[upstream]]\nurl = "http://a"\n[[upstream]]\nurl = "http://b"\nprefix = "/b"',
+            "two upstreams have the same name",
+        ),
+        ("speed = -1.0", "speed must be a number that is not negative; got -1"),
         ("mode = 'record'", "mode record takes one cassette (--cassette); 0 given"),
         ("mode = 'replay'", "mode replay takes at least one cassette (--cassette); 0 given"),
         ("mode = 'verify'", "Invalid enum value 'verify' - at `$.mode`"),
         ("profile = 'production'", "profile production demands an upstream (--upstream URL)"),
         ("profile = 'production'\nmode = 'replay'\ncassette = ['a']", "profile production refuses mode replay"),
-        ("upstream = 'ftp://x'", "an upstream is `sandbox` or a URL with http:// or https://; got 'ftp://x'"),
+        ("upstream = 'ftp://x'", "an upstream is `sandbox`, or a URL with http:// or https://"),
         ('[[upstream]]\nurl = "http://a"\n[[upstream]]\nurl = "http://b"', "two upstreams have the same prefix"),
     ],
 )
@@ -86,6 +98,18 @@ def test_a_mistake_in_the_file_is_named(toml: Any, text: str, message: str) -> N
     with pytest.raises(ConfigError) as caught:
         load({}, {}, toml(text))
     assert message in str(caught.value)
+
+
+def test_a_password_in_an_upstreams_url_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({"upstream": "http://user:s3cret@h"}, {})
+    assert "s3cret" not in str(caught.value)
+
+
+async def test_a_mode_given_as_text_is_the_mode(tmp_path: Path) -> None:
+    """A comparison by identity would have let `replay` reach an upstream."""
+    config = Config(mode="replay", cassette=(str(FOLDER / "text-run"),))  # type: ignore[arg-type]
+    assert checked(config).mode is Mode.REPLAY
 
 
 def test_a_mistake_in_a_variable_names_the_variable() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -18,12 +19,13 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from wiretape import __version__
 from wiretape.cassette.match import Library
 from wiretape.cassette.plan import Mode
-from wiretape.config import NONE, SANDBOX, Config, check, upstreams
+from wiretape.cassette.show import printable
+from wiretape.config import NONE, SANDBOX, Config, checked, upstreams
 from wiretape.edge import listen
 from wiretape.edge.admin import Health, admin
 from wiretape.edge.arrival import new_bits
 from wiretape.edge.listen import Address, Listener, parse_address
-from wiretape.edge.modes import Auto, Forward, Play, Record, Source
+from wiretape.edge.modes import Auto, Forward, Record, Replay, Source
 from wiretape.edge.recording import Recording
 from wiretape.edge.relay import Relay
 from wiretape.edge.routes import Prefixes
@@ -43,7 +45,7 @@ from wiretape.telemetry.options import Gauges, Peer
 from wiretape.telemetry.redaction import Redacted
 from wiretape.telemetry.setup import PROMETHEUS_CONTENT_TYPE, telemetry
 
-SWEEP_EVERY_S = 5.0
+SWEEP_EVERY_S = 1.0
 FLUSH_S = 3.0
 """Seconds that all sinks together get at the end: a dead collector must not eat a container's grace period."""
 
@@ -53,6 +55,10 @@ class Outcome(Struct, frozen=True):
 
     sealed: Sealed | None = None
     """The cassette it wrote."""
+    unrecorded: int = 0
+    """Exchanges that a bound or the disk kept out of the cassette."""
+    stopped: str | None = None
+    """Why recording stopped before the proxy did."""
     refused: int = 0
     """Requests that no recording answered."""
     unplayed: tuple[str, ...] = ()
@@ -61,7 +67,7 @@ class Outcome(Struct, frozen=True):
 
 async def start_sandbox(options: SandboxOptions, address: Address) -> Listener:
     """Start an Assistants server of its own."""
-    return await listen.application(application(Sandbox(options)), address)
+    return await listen.application(application(Sandbox(options)), listen.reserve(address))
 
 
 class Proxy:
@@ -69,6 +75,8 @@ class Proxy:
 
     traffic: Listener
     admin: Listener
+    relay: Relay
+    _sweeping: asyncio.TimerHandle
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -77,7 +85,8 @@ class Proxy:
         self._open = AsyncExitStack()
         self._recording: Recording | None = None
         self._sessions: Sessions | None = None
-        self._sweeping: asyncio.TimerHandle | None = None
+        self._sealed: Sealed | None = None
+        self._lag_s = 0.0
         self.closed = False
 
     @classmethod
@@ -95,8 +104,7 @@ class Proxy:
         `environ` is read for `OTEL_*`; log lines go to `log`, or nowhere; `exporter` is given every span, and
         `sinks` every report beside our own sinks.
         """
-        check(config)
-        proxy = cls(config)
+        proxy = cls(checked(config))
         try:
             await proxy._assemble(os.environ if environ is None else environ, log or io.StringIO(), exporter, sinks)
         except BaseException:
@@ -107,45 +115,46 @@ class Proxy:
     @property
     def draining(self) -> bool:
         """Whether what is new is refused, because the proxy is stopping."""
-        return self._relay.draining
+        return self.relay.draining
 
     def hurry(self) -> None:
         """Stop waiting for exchanges in flight: a second signal has come."""
-        self._relay.hurry()
+        self.relay.hurry()
 
     async def close(self) -> Outcome:
         """Drain, cut what is left, report what is open, flush every sink, seal the cassette."""
         self.closed = True
-        self._relay.draining = True
+        self.relay.draining = True
         await self.traffic.stop_accepting()
-        await self._relay.drain(self.config.drain_s)
+        await self.relay.drain(self.config.drain_s)
         await self._open.aclose()
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-        await asyncio.to_thread(self._flush)
-        return await asyncio.to_thread(self._outcome)
+        return self._outcome()
 
     async def _assemble(
         self, environ: Mapping[str, str], log: TextIO, exporter: SpanExporter | None, sinks: Sequence[Sink]
     ) -> None:
         config = self.config
+        addresses = [self._reserved(address) for address in (config.listen, config.admin)]
         logger = line_logger(log, colors="NO_COLOR" not in environ)
         behind = await self._upstreams()
-        gauges = Gauges(
-            streams_active=lambda: self._relay.active,
-            runs_open=lambda: self._runs.open,
-            telemetry_queue=lambda: self._fanout.depth,
-            telemetry_dropped=lambda: {**self._fanout.dropped, "runs_evicted": self._runs.evicted},
-        )
         self._telemetry = telemetry(
-            config.telemetry, gauges, logger, peers=_peers(behind), environ=environ, exporter=exporter
+            config.telemetry, self._gauges(), logger, peers=_peers(behind), environ=environ, exporter=exporter
         )
         self._fanout = Fanout((*self._telemetry.sinks, *_ledger(config), *sinks), config.telemetry, logger)
         reports = Redacted(self._fanout)
         self._runs = Runs(config.runs, reports.run, lambda: new_bits(64))
-        self._relay = Relay(await self._source(behind), self._runs, reports, streams_max=config.edge.streams_max)
-        self._sweep()
-        await self._listen()
+        self._open.push_async_callback(asyncio.to_thread, self._flush)
+        source = await self._source(behind)
+        self.relay = Relay(source, self._runs, reports, logger, streams_max=config.edge.streams_max)
+        self._sweep(asyncio.get_running_loop().time())
+        self._open.callback(self._stop_sweeping)
+        await self._listen(*addresses)
+
+    def _reserved(self, address: str) -> socket.socket:
+        """Take an address first of all, so that one in use is found before anything is opened or written."""
+        reserved = listen.reserve(parse_address(address))
+        self._open.callback(reserved.close)
+        return reserved
 
     async def _upstreams(self) -> tuple[UpstreamOptions, ...]:
         """Give the upstreams; starts the sandbox where it is one. Replay has none."""
@@ -160,19 +169,20 @@ class Proxy:
     async def _source(self, behind: tuple[UpstreamOptions, ...]) -> Source:
         config = self.config
         if config.mode is Mode.REPLAY:
-            return Play(Mode.REPLAY, await self._library(), ", ".join(config.cassette), *self._playing())
+            return await self._replay()
         routes = Prefixes((one.prefix, one.name) for one in behind)
         clients = {one.name: ClientUpstream(one) for one in behind}
         for client in clients.values():
             self._open.push_async_callback(client.close)
         if config.mode is Mode.FORWARD:
             return Forward(routes, clients)
-        sessions = await self._library() if config.mode is Mode.AUTO else None
+        replay = await self._replay() if config.mode is Mode.AUTO else None
         record = Record(routes, clients, self._record(behind), config.mode)
-        return record if sessions is None else Auto(sessions, record, *self._playing())
+        return record if replay is None else Auto(replay, record)
 
-    def _playing(self) -> tuple[float, int]:
-        return self.config.speed, self.config.edge.matched_body_max
+    async def _replay(self) -> Replay:
+        config = self.config
+        return Replay(await self._library(), ", ".join(config.cassette), config.speed, config.edge.matched_body_max)
 
     async def _library(self) -> Sessions:
         paths = [tape_path(stem_of(name, Path(self.config.cassette_dir))) for name in self.config.cassette]
@@ -187,22 +197,45 @@ class Proxy:
         by = f"wiretape {__version__}"
         where = ", ".join(one.name if one.name == SANDBOX else one.url for one in behind)
         self._recording = Recording.open(stem, where, by, time.time_ns(), self.config.record, over=over)
+        self._open.push_async_callback(asyncio.to_thread, self._seal, self._recording)
         return self._recording
 
-    async def _listen(self) -> None:
-        config = self.config
-        self.traffic = await listen.traffic(self._relay, parse_address(config.listen), config.edge)
+    async def _listen(self, traffic: socket.socket, admin_socket: socket.socket) -> None:
+        self.traffic = await listen.traffic(self.relay, traffic, self.config.edge)
         self._open.push_async_callback(self.traffic.close)
         health = Health(
-            ready=lambda: not self._relay.draining,
+            ready=lambda: not self.relay.draining,
             metrics=lambda: (self._telemetry.prometheus_text(), PROMETHEUS_CONTENT_TYPE),
         )
-        self.admin = await listen.application(admin(health), parse_address(config.admin))
+        self.admin = await listen.application(admin(health), admin_socket)
         self._open.push_async_callback(self.admin.close)
 
-    def _sweep(self) -> None:
+    def _stop_sweeping(self) -> None:
+        self._sweeping.cancel()
+
+    def _gauges(self) -> Gauges:
+        return Gauges(
+            streams_active=lambda: self.relay.active,
+            stream_buffered_bytes=lambda: self.relay.buffered_bytes,
+            runs_open=lambda: self._runs.open,
+            telemetry_queue=lambda: self._fanout.depth,
+            telemetry_dropped=self._dropped,
+            event_loop_lag_s=lambda: self._lag_s,
+        )
+
+    def _dropped(self) -> dict[str, int]:
+        recorder = self._recording.dropped if self._recording else 0
+        return {**self._fanout.dropped, "runs_evicted": self._runs.evicted, "recorder": recorder}
+
+    def _sweep(self, due_s: float) -> None:
+        """Abandon what is overdue, and see how late the loop is."""
+        loop = asyncio.get_running_loop()
+        self._lag_s = max(loop.time() - due_s, 0.0)
+        self._sweeping = loop.call_at(due_s + SWEEP_EVERY_S, self._sweep, due_s + SWEEP_EVERY_S)
         self._runs.sweep(time.monotonic_ns())
-        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_EVERY_S, self._sweep)
+
+    def _seal(self, recording: Recording) -> None:
+        self._sealed = recording.seal()
 
     def _flush(self) -> None:
         """In a thread, under one deadline for all sinks."""
@@ -211,11 +244,10 @@ class Proxy:
         self._telemetry.shutdown(FLUSH_S / 3)
 
     def _outcome(self) -> Outcome:
-        sealed = self._recording.seal() if self._recording else None
-        if self._sessions is None:
-            return Outcome(sealed)
-        left = tuple(f"{one.method} {one.target}" for one in self._sessions.unplayed())
-        return Outcome(sealed, self._sessions.refused, left)
+        recording, sessions = self._recording, self._sessions
+        lost, stopped = (recording.dropped, recording.reason) if recording else (0, None)
+        left = (f"{one.method} {one.target}" for one in sessions.unplayed()) if sessions else ()
+        return Outcome(self._sealed, lost, stopped, sessions.refused if sessions else 0, tuple(map(printable, left)))
 
 
 def _ledger(config: Config) -> tuple[LedgerSink, ...]:

@@ -7,21 +7,23 @@ defaults. OpenTelemetry exporters are set up by the standard `OTEL_*` variables 
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct, structs
 
 from wiretape.cassette.plan import Mode
-from wiretape.edge.listen import EdgeOptions
+from wiretape.edge.listen import EdgeOptions, parse_address
 from wiretape.edge.recording import RecordOptions
 from wiretape.edge.sessions import SessionOptions
 from wiretape.edge.upstream import UpstreamOptions
-from wiretape.errors import ConfigError
-from wiretape.ledger.options import LedgerOptions
+from wiretape.errors import ConfigError, LedgerError
+from wiretape.ledger.options import LedgerOptions, parse_ledger_url
 from wiretape.runs.options import RunOptions
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.telemetry.options import TelemetryOptions
@@ -88,13 +90,9 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None
         {name: (value, _flag(name)) for name, value in flags.items()},
     ]
     merged = {name: pair for layer in layers for name, pair in layer.items()}
-    config = _convert(
-        {name: value for name, (value, _) in merged.items()}, {name: o for name, (_, o) in merged.items()}
-    )
-    check(config)
-    origins = {
-        field.name: merged[field.name][1] if field.name in merged else "default" for field in structs.fields(Config)
-    }
+    where = {name: origin for name, (_, origin) in merged.items()}
+    config = checked(_convert({name: value for name, (value, _) in merged.items()}, where))
+    origins = {name: where.get(name, "default") for name in Config.__struct_fields__}
     return Effective(config, origins)
 
 
@@ -105,42 +103,83 @@ def upstreams(config: Config) -> tuple[UpstreamOptions, ...]:
     return config.upstream
 
 
-def check(config: Config) -> None:
-    """Find settings that are at odds with each other; raises ConfigError."""
+def checked(config: Config) -> Config:
+    """Give the configuration, its words made values; raises ConfigError for settings that are wrong or at odds."""
+    try:
+        config = msgspec.convert(msgspec.to_builtins(config), Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error)) from error
     for problem in _problems(config):
         raise ConfigError(problem)
+    return config
 
 
 def _problems(config: Config) -> Iterator[str]:
-    wanted = _cassettes_wanted(config.mode)
-    if len(config.cassette) not in wanted:
-        few = "no cassette" if wanted.stop == 1 else "one cassette" if wanted.stop == 2 else "at least one cassette"  # noqa: PLR2004
-        yield f"mode {config.mode} takes {few} (--cassette); {len(config.cassette)} given"
-    if config.profile == "production":
-        if config.mode in {Mode.REPLAY, Mode.AUTO}:
-            yield f"profile production refuses mode {config.mode}: production must not be served from recordings"
-        if config.upstream == SANDBOX:
-            yield "profile production demands an upstream (--upstream URL): the sandbox is for trying and testing"
-    if config.speed < 0:
-        yield f"speed must not be negative; got {config.speed:g}"
-    if config.drain_s < 0:
-        yield f"drain_s must not be negative; got {config.drain_s:g}"
-    for upstream in upstreams(config):
-        if not upstream.url.startswith(("http://", "https://")):
-            yield f"an upstream is `sandbox` or a URL with http:// or https://; got {upstream.url!r}"
-    prefixes = [upstream.prefix for upstream in upstreams(config)]
-    if len(set(prefixes)) < len(prefixes):
-        yield "two upstreams have the same prefix; give each its own"
+    """Find what is wrong, one thing after the other; the first is told."""
+    yield from _numbers_out_of_range(config, "")
+    for address in (config.listen, config.admin):
+        parse_address(address)
+    yield from _ledger_problems(config.ledger)
+    yield from _mode_problems(config)
+    yield from _upstream_problems(config)
 
 
-def _cassettes_wanted(mode: Mode) -> range:
-    match mode:
-        case Mode.FORWARD:
-            return range(1_000)  # named but unused: `forward` never stores
-        case Mode.REPLAY:
-            return range(1, 1_000)
-        case Mode.RECORD | Mode.REWRITE | Mode.AUTO:
-            return range(1, 2)
+def _numbers_out_of_range(options: Struct, path: str) -> Iterator[str]:
+    for name in options.__struct_fields__:
+        value = getattr(options, name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, Struct):
+                yield from _numbers_out_of_range(one, f"{path}{name}.")
+            elif isinstance(one, int | float) and not 0 <= one < math.inf:
+                yield f"{path}{name} must be a number that is not negative; got {one:g}"
+
+
+def _ledger_problems(ledger: str) -> Iterator[str]:
+    try:
+        if ledger != NONE:
+            parse_ledger_url(ledger)
+    except LedgerError as error:
+        yield str(error)
+
+
+def _mode_problems(config: Config) -> Iterator[str]:
+    given = len(config.cassette)
+    if config.mode is Mode.REPLAY and not given:
+        yield "mode replay takes at least one cassette (--cassette); 0 given"
+    if config.mode.records and given != 1:
+        yield f"mode {config.mode} takes one cassette (--cassette); {given} given"
+    if config.profile == "production" and config.mode.asks:
+        yield f"profile production refuses mode {config.mode}: production must not be served from recordings"
+    if config.profile == "production" and config.upstream == SANDBOX:
+        yield "profile production demands an upstream (--upstream URL): the sandbox is for trying and testing"
+
+
+def _upstream_problems(config: Config) -> Iterator[str]:
+    behind = upstreams(config)
+    if not behind and config.upstream != SANDBOX:
+        yield "there is no upstream; name one, or leave the setting out for the sandbox"
+    for one in behind:
+        yield from _url_problems(one.url)
+        if not one.prefix.startswith("/"):
+            yield f"a prefix begins with /; got {one.prefix!r}"
+    for name in ("prefix", "name"):
+        values = [getattr(one, name) for one in behind]
+        if len(set(values)) < len(values):
+            yield f"two upstreams have the same {name}; give each its own"
+
+
+def _url_problems(url: str) -> Iterator[str]:
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_whole = False
+        parts = urlsplit("")
+    if not is_whole:
+        yield "an upstream is `sandbox`, or a URL with http:// or https://, a host, and perhaps a port and a path"
+    if parts.username is not None or parts.query or parts.fragment:
+        # Not quoted: what stands there is likely to be a key.
+        yield "an upstream's URL has no user, password, query or fragment: clients send their own credentials"
 
 
 def _from_file(file: Path | None) -> dict[str, tuple[Any, str]]:
@@ -166,7 +205,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
 
 def _from_text(text: str, field: structs.FieldInfo, variable: str) -> Any:  # noqa: ANN401  checked again as a whole
     if field.name == "cassette":
-        return text.split(",")
+        return [name.strip() for name in text.split(",")]
     try:
         return msgspec.to_builtins(msgspec.convert(text, field.type, strict=False))
     except msgspec.ValidationError as error:

@@ -9,10 +9,18 @@ from __future__ import annotations
 class WiretapeError(Exception):
     """The root: `code` is stable and documented, `status` is the HTTP status where one is sent."""
 
-    code = "internal_error"
+    code = "wiretape_error"
     status = 500
     retry_helps = False
     """Whether the same request may succeed later; if not, SDKs are told not to retry."""
+    keeps_connection = True
+    """Whether the client's connection may carry another request after this answer."""
+
+
+class InternalError(WiretapeError):
+    """A mistake of Wiretape's own; its log names the place."""
+
+    code = "internal_error"
 
 
 class UsageError(WiretapeError):
@@ -60,7 +68,7 @@ class UpstreamTorn(WiretapeError):
 class BadRequest(WiretapeError):
     """Framing, version, target or header that must not be forwarded."""
 
-    code, status = "bad_request", 400
+    code, status, keeps_connection = "bad_request", 400, False
 
 
 class RequestTooLarge(WiretapeError):
@@ -84,7 +92,7 @@ class UpgradeUnsupported(WiretapeError):
 class ShuttingDown(WiretapeError):
     """The drain has begun."""
 
-    code, status, retry_helps = "shutting_down", 503, True
+    code, status, retry_helps, keeps_connection = "shutting_down", 503, True, False
 
 
 class Overloaded(WiretapeError):
@@ -118,7 +126,7 @@ class ImportRefused(CassetteError):
 
 
 class FrameTooLarge(WiretapeError):
-    """An SSE frame over the bound; observing stops, forwarding goes on."""
+    """An SSE frame over the bound: its interaction is not recorded, observing skips it, forwarding goes on."""
 
     code = "frame_too_large"
 

@@ -25,8 +25,8 @@ class Trace(Struct, frozen=True):
     parent_span_id: int | None = None
     """The caller's span, when it sent a `traceparent`."""
     sampled: bool = True
-    client_trace_id: int | None = None
-    """The trace of the CLIENT span, where that lies in a run's trace and not in the caller's."""
+    client: Trace | None = None
+    """Where the CLIENT span lies, when that is a run's trace and not the caller's."""
 
 
 class Request(Struct, frozen=True):

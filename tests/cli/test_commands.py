@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -97,8 +98,109 @@ async def test_record_passes_on_the_commands_exit_code(tmp_path: Path, quiet: li
 
 async def test_a_command_that_is_not_there_is_wrong_usage(tmp_path: Path, quiet: list[str]) -> None:
     ran = await wiretape("record", "x", *quiet, "--", "no-such-command-here", cwd=tmp_path)
+    assert (ran.code, ran.err) == (2, "wiretape: cannot run no-such-command-here: there is no such command\n")
+    assert not (tmp_path / "cassettes").exists()
+
+
+async def test_a_mistyped_command_does_not_cost_an_old_cassette(
+    tmp_path: Path, talk: list[str], quiet: list[str]
+) -> None:
+    await wiretape("record", "keep", *quiet, "--", *talk, cwd=tmp_path)
+    kept = (tmp_path / "cassettes" / "keep.tape.jsonl").read_bytes()
+    ran = await wiretape("record", "keep", "--rewrite", *quiet, "--", "no-such-command-here", cwd=tmp_path)
     assert ran.code == 2
-    assert "cannot run no-such-command-here: No such file or directory" in ran.err
+    assert (tmp_path / "cassettes" / "keep.tape.jsonl").read_bytes() == kept
+
+
+async def test_an_address_in_use_does_not_cost_an_old_cassette(
+    tmp_path: Path, talk: list[str], quiet: list[str]
+) -> None:
+    await wiretape("record", "keep", *quiet, "--", *talk, cwd=tmp_path)
+    kept = (tmp_path / "cassettes" / "keep.tape.jsonl").read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ran = await wiretape("record", "keep", "--rewrite", *quiet[2:], "--listen", address, "--", *talk, cwd=tmp_path)
+    assert ran.code == 2
+    assert (tmp_path / "cassettes" / "keep.tape.jsonl").read_bytes() == kept
+
+
+async def test_a_recording_that_lost_something_says_so_and_fails(tmp_path: Path, quiet: list[str]) -> None:
+    (tmp_path / "wiretape.toml").write_text("[record]\nbody_bytes_max = 10\n")
+    script = TALK.replace('b"{}"', 'b\'{"metadata":{"long":"enough"}}\'')
+    ran = await wiretape("record", "x", *quiet, "--", sys.executable, "-c", script, cwd=tmp_path)
+    assert ran.code == 1
+    assert "1 exchanges are not in it: a bound or the disk kept them out" in ran.err
+
+
+async def test_only_record_and_replay_run_a_command(tmp_path: Path) -> None:
+    ran = await wiretape("serve", "--", "true", cwd=tmp_path)
+    assert (ran.code, ran.err) == (2, "wiretape: only `record` and `replay` run a command\n")
+
+
+async def test_a_command_finds_the_proxy_whatever_its_environment_says(tmp_path: Path, quiet: list[str]) -> None:
+    script = "import os; print(os.environ['OPENAI_BASE_URL'], os.environ['NO_PROXY'] == os.environ['no_proxy'])"
+    ran = await wiretape(
+        "record", "x", *quiet[2:], "--listen", "0.0.0.0:0", "--", sys.executable, "-c", script,
+        cwd=tmp_path, no_proxy="corp.example", http_proxy="http://127.0.0.1:1",
+    )  # fmt: skip
+    assert ran.out.startswith("http://127.0.0.1:")
+    assert ran.out.endswith("/v1 True\n")
+
+
+STUBBORN = """
+import signal, sys, time
+signal.signal({number}, lambda *_: {does})
+print("up", flush=True)
+while True: signal.pause()
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "does", "signals", "code"),
+    [
+        ("signal.SIGTERM", "sys.exit(7)", [signal.SIGTERM], 7),
+        ("signal.SIGTERM", "None", [signal.SIGTERM, signal.SIGTERM], 137),
+        ("signal.SIGINT", "None", [signal.SIGINT, signal.SIGINT], 137),
+    ],
+    ids=["the child is asked to end", "a second signal ends it", "after Ctrl-C too"],
+)
+async def test_signals_reach_the_command(
+    tmp_path: Path, number: str, does: str, signals: list[signal.Signals], code: int
+) -> None:
+    stubborn = STUBBORN.format(number=number, does=does)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "wiretape", "record", "x", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+        "--ledger", "none", "--", sys.executable, "-c", stubborn,
+        cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert await process.stdout.readline() == b"up\n"
+    process.send_signal(signals[0])
+    while b"draining" not in await process.stderr.readline():
+        pass
+    for another in signals[1:]:
+        process.send_signal(another)
+    assert await process.wait() == code
+
+
+async def test_the_ready_file_goes_when_the_proxy_does(tmp_path: Path) -> None:
+    async with running("serve", "--ledger", "none", cwd=tmp_path) as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0
+    assert not (tmp_path / "ready.json").exists()
+    ran = await wiretape("serve", "--ready-file", "no/such/folder/x", cwd=tmp_path)
+    assert ran.code == 2
+    assert ran.err.startswith("wiretape: cannot write the ready file 'no/such/folder/x': ")
+
+
+async def test_the_sandboxs_runs_have_other_ids_at_each_start(tmp_path: Path) -> None:
+    """Else the ledger, which keeps a run once, would take tomorrow's first run for today's."""
+    assistants = set()
+    for _ in range(2):
+        async with running("serve", "--ledger", "none", cwd=tmp_path) as (_, at), asking(at["traffic"]) as (ask, _):
+            assistants.add((await ask("POST", "/v1/assistants", {"model": "m"})).json()["id"])
+    assert len(assistants) == 2
 
 
 async def test_replay_fails_when_a_request_was_refused_although_the_command_did_not(

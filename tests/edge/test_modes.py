@@ -1,6 +1,7 @@
 """What each mode does with a request, over real sockets."""
 
 import asyncio
+import gzip
 import json
 from pathlib import Path
 
@@ -124,8 +125,6 @@ async def test_a_body_that_is_too_large_to_match_is_a_413(tmp_path: Path) -> Non
 
 
 async def test_a_body_that_decodes_to_too_much_is_a_413(tmp_path: Path) -> None:
-    import gzip
-
     bomb = gzip.compress(bytes(65 << 20))
     head = get("/x", "Content-Encoding: gzip", f"Content-Length: {len(bomb)}").replace(b"GET", b"POST")
     async with proxied(mode=Mode.REPLAY, cassette=(taped(tmp_path, streamed("/x")),)) as proxy:

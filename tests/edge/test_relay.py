@@ -1,15 +1,22 @@
 """The relay on real sockets: nothing invented, nothing held back, nothing ended cleanly that was not."""
 
 import asyncio
+import contextlib
 import gzip
+import io
 import json
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from support.golden import Collector
 from support.proxied import proxied
 from support.raw import Connection, exchange, serving
 from wiretape.edge.listen import EdgeOptions
+from wiretape.edge.modes import Opened
 from wiretape.edge.upstream import UpstreamOptions
+from wiretape.exchange import Chunk, Head, How
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -406,3 +413,158 @@ async def test_a_callers_traceparent_names_our_exchange_upstream() -> None:
     passed = next(line for line in seen.split(b"\r\n") if line.startswith(b"traceparent: "))
     assert passed.startswith(b"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-")
     assert b"00f067aa0ba902b7" not in passed
+
+
+@pytest.mark.parametrize("bad", [b"zz\r\n", b"ffffffffffffffffffff\r\n", b"3\r\nabcdef\r\n"])
+@pytest.mark.parametrize("glued", [True, False])
+async def test_a_bad_chunk_is_a_failure_and_not_a_silence(bad: bytes, glued: bool) -> None:
+    """Glued to the head aiohttp refuses the whole answer; later it closes the connection and tells no reader."""
+    went_on = asyncio.Event()
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(STREAM + chunk(FIRST) + (bad if glued else b""))
+        if not glued:
+            await went_on.wait()
+            await connection.send(bad)
+        await connection.gone()
+
+    collector = Collector()
+    async with serving(script) as url, proxied(url, sinks=(collector,)) as proxy:
+        reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
+        writer.write(get(close=False))
+        got = await reader.readuntil(b"\r\n\r\n")
+        went_on.set()
+        if b" 200 " in got[:20]:
+            assert not (await reader.read()).endswith(b"0\r\n\r\n")
+        else:
+            assert b" 502 " in got[:20]
+        writer.close()
+        await proxy.close()
+    (told,) = collector.exchanges
+    assert (told.how, told.code) in {
+        (How.UPSTREAM_FAILED, "upstream_torn"), (How.UPSTREAM_FAILED, "upstream_protocol_error"),
+    }  # fmt: skip
+
+
+async def test_what_is_no_http_is_refused_in_our_words_and_quotes_nothing() -> None:
+    async with proxied("http://127.0.0.1:1") as proxy:
+        got = await exchange(
+            proxy.traffic.url, b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk-SECRET\x07\r\n\r\n"
+        )
+    assert error_of(got) == (400, "bad_request")
+    assert b"SECRET" not in got
+
+
+async def test_a_field_that_this_engine_cannot_pass_on_unchanged_is_refused() -> None:
+    async with proxied("http://127.0.0.1:1") as proxy:
+        got = await exchange(proxy.traffic.url, get("/", "X-Name: caf\u00e9").replace("é".encode(), b"\xe9"))
+    assert error_of(got) == (400, "bad_request")
+
+
+async def test_an_upstream_cannot_take_the_framing_away_from_its_answer() -> None:
+    _, got = await answered(OK.replace(b"\r\n\r\n", b"\r\nConnection: content-length\r\n\r\n"))
+    assert got.endswith(b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+
+
+async def test_a_torn_stream_is_a_reset_for_a_client_that_reads_to_the_close() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(STREAM, chunk(FIRST))
+        await went_on.wait()
+
+    went_on = asyncio.Event()
+    async with serving(script) as url, proxied(url) as proxy:
+        reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
+        writer.write(b"GET / HTTP/1.0\r\nHost: x\r\n\r\n")
+        await reader.readuntil(FIRST)
+        went_on.set()
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
+
+
+async def test_an_upload_may_take_longer_than_the_wait_for_the_head() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(OK)
+        await connection.gone()
+
+    async with serving(script) as url:
+        quick = (UpstreamOptions(url=url, connect_s=0.05, first_byte_s=0.1),)
+        async with proxied(quick) as proxy:
+            reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
+            writer.write(get("/", "Transfer-Encoding: chunked", method="POST"))
+            for _ in range(6):
+                writer.write(chunk(b"x"))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(reader.read(1), 0.05)  # a client that is slow, not one that sleeps
+            writer.write(b"0\r\n\r\n")
+            assert (await reader.read()).endswith(b"ok")
+            writer.close()
+
+
+async def test_a_shutdown_is_told_as_ours_and_not_as_the_clients() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(STREAM, chunk(FIRST))
+        await connection.gone()
+
+    collector = Collector()
+    async with serving(script) as url, proxied(url, sinks=(collector,)) as proxy:
+        reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
+        writer.write(get())
+        await reader.readuntil(FIRST)
+        await proxy.close()
+        writer.close()
+    assert [(one.how, one.code) for one in collector.exchanges] == [(How.CANCELLED, "shutting_down")]
+
+
+async def test_a_refusal_of_ours_is_not_told_as_the_upstreams_answer() -> None:
+    collector = Collector()
+    async with proxied("http://127.0.0.1:1", sinks=(collector,)) as proxy:
+        await exchange(proxy.traffic.url, get())
+        await proxy.close()
+    (told,) = collector.exchanges
+    assert (told.status, told.head_ns, told.how, told.code) == (502, None, How.UPSTREAM_FAILED, "upstream_unreachable")
+
+
+async def test_a_stripped_prefix_leaves_a_path() -> None:
+    async def script(connection: Connection) -> None:
+        head, _ = await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(head), head))
+        await connection.gone()
+
+    async with serving(script) as url:
+        stripped = (UpstreamOptions(url=url, prefix="/two", strip_prefix=True),)
+        async with proxied(stripped) as proxy:
+            got = await exchange(proxy.traffic.url, get("/two?x=1"))
+    assert b"GET /?x=1 HTTP/1.1" in got
+
+
+async def test_a_mistake_of_ours_never_writes_a_second_head_into_a_body() -> None:
+    """A source that raises what nobody expects: before the head it is a 500, after it a tear."""
+
+    class Mistaken:
+        head = Head(200, ((b"Content-Type", b"text/plain"),), 0, "OK")
+
+        async def chunks(self) -> AsyncIterator[Chunk]:
+            yield Chunk(b"begun", 0)
+            raise ZeroDivisionError
+
+        def close(self) -> None:
+            """Have nothing to close."""
+
+    log = io.StringIO()
+    async with proxied("http://127.0.0.1:1", log=log) as proxy:
+        proxy.relay.source.open = lambda *_: _opened(Mistaken())  # type: ignore[method-assign]
+        torn = await exchange(proxy.traffic.url, get())
+        proxy.relay.source.open = lambda *_: _opened(None)  # type: ignore[method-assign]
+        refused = await exchange(proxy.traffic.url, get())
+    assert torn.endswith(b"5\r\nbegun\r\n")
+    assert error_of(refused) == (500, "internal_error")
+    assert '"event":"exchange.broken","error":"ZeroDivisionError","place":"chunks:' in log.getvalue()
+
+
+async def _opened(answer: Any) -> Opened:
+    return Opened(answer)

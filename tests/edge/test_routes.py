@@ -28,6 +28,8 @@ def test_a_request_without_a_session_stays_as_it_is() -> None:
 
 def test_a_bare_session_prefix_is_the_root() -> None:
     assert scoped(asked("/s/a")).target == "/"
+    got = scoped(asked("/s/a?x=1"))
+    assert (got.session, got.target) == ("a", "/?x=1")
 
 
 @pytest.mark.parametrize("target", ["/s//v1", "/s/" + "x" * 121 + "/v1"])

@@ -63,7 +63,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     cut = words.index("--") if "--" in words else len(words)
     try:
-        cli.main(words[:cut], prog_name="wiretape", obj=tuple(words[cut + 1 :]))
+        cli.main(words[:cut], prog_name="wiretape", obj=_command(words[:cut], words[cut + 1 :]))
     except UsageError as error:
         click.echo(f"wiretape: {error}", err=True)
         sys.exit(2)
+
+
+def _command(words: Sequence[str], command: Sequence[str]) -> tuple[str, ...]:
+    if command and words[:1] not in (["record"], ["replay"]):
+        raise UsageError("only `record` and `replay` run a command")
+    return tuple(command)

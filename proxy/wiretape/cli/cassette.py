@@ -12,7 +12,7 @@ from wiretape.cassette.convert import vcr
 from wiretape.cassette.show import Summary
 from wiretape.cassette.show import show as lines_of
 from wiretape.edge.store import journal_path, listing, load, seal_journal, stem_of, tape_path, write_tape
-from wiretape.errors import CassetteError
+from wiretape.errors import CassetteError, ImportRefused
 
 FORMATS = {"vcr": vcr.read}
 
@@ -82,7 +82,7 @@ def import_command(source: Path, name: str | None, cassette_dir: Path, kind: str
     path = tape_path(stem_of(name or source.stem, cassette_dir))
     if path.exists():
         raise CassetteError(f"{path} is there already: give another NAME, or remove it first")
-    tape = FORMATS[kind](source.read_text("utf-8"), f"wiretape {__version__}, imported from {source.name}")
+    tape = FORMATS[kind](_text(source), f"wiretape {__version__}, imported from {source.name}")
     sealed = write_tape(tape, path)
     for note in tape.notes:
         click.echo(f"note: {note}", err=True)
@@ -101,6 +101,13 @@ def seal(name: str, cassette_dir: Path) -> None:
     """  # noqa: D301  as above
     sealed = seal_journal(stem_of(name, cassette_dir))
     click.echo(f"{sealed.interactions} interactions in {sealed.path}, {sealed.incomplete} incomplete")
+
+
+def _text(source: Path) -> str:
+    try:
+        return source.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImportRefused(f"{source} cannot be read as UTF-8 text") from error
 
 
 def _rows(found: list[Summary]) -> list[str]:

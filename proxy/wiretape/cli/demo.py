@@ -8,7 +8,7 @@ import io
 import sys
 import tempfile
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from wiretape.audit.show import as_text
 from wiretape.cassette.plan import Mode
 from wiretape.cli.running import KEY, run_loop
 from wiretape.config import Config
+from wiretape.errors import ConfigError
 from wiretape.telemetry.tree import tree
 
+Say = Callable[[str], None]
 QUESTION = "What is the weather in Lisbon?"
 FORECAST = {"city": "Lisbon", "sky": "clear", "celsius": 22}
 ASSISTANT: dict[str, Any] = {
@@ -61,7 +63,10 @@ def demo(cassette: str, keep: Path | None) -> None:
         click.echo("wiretape: the demo's client is the openai SDK: pip install 'wiretape[demo]'", err=True)
         sys.exit(2)
     folder = keep or Path(tempfile.mkdtemp(prefix="wiretape-demo-"))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the folder {folder}: {error.strerror}") from error
     sys.exit(run_loop(_demo(folder, cassette)))
 
 
@@ -86,7 +91,7 @@ async def _demo(folder: Path, name: str) -> int:
     return _verdict(live, replayed)
 
 
-async def _talk_through(config: Config, exporter: InMemorySpanExporter | None, say: Any) -> list[str]:  # noqa: ANN401
+async def _talk_through(config: Config, exporter: InMemorySpanExporter | None, say: Say) -> list[str]:
     proxy = await Proxy.start(config, environ={}, log=io.StringIO(), exporter=exporter)
     try:
         if config.mode is not Mode.REPLAY:
@@ -97,7 +102,7 @@ async def _talk_through(config: Config, exporter: InMemorySpanExporter | None, s
         await proxy.close()
 
 
-async def _converse(url: str, say: Any) -> list[str]:  # noqa: ANN401  the SDK is optional: its types are not here
+async def _converse(url: str, say: Say) -> list[str]:
     """Hold the conversation; give a digest of each answer's body as the client read it."""
     import openai  # noqa: PLC0415  an extra, checked before
 
@@ -111,7 +116,7 @@ async def _converse(url: str, say: Any) -> list[str]:  # noqa: ANN401  the SDK i
     return digests
 
 
-async def _ask(client: Any, say: Any) -> None:  # noqa: ANN401
+async def _ask(client: Any, say: Say) -> None:  # noqa: ANN401  the SDK is optional: its types are not here
     beta = client.beta
     assistant = await beta.assistants.create(**ASSISTANT)
     thread = await beta.threads.create()
@@ -130,7 +135,7 @@ async def _ask(client: Any, say: Any) -> None:  # noqa: ANN401
     say(f"\n\n  run {run.status}, {run.usage.total_tokens} tokens\n")
 
 
-async def _watch(stream: Any, say: Any) -> Any:  # noqa: ANN401
+async def _watch(stream: Any, say: Say) -> Any:  # noqa: ANN401
     async for event in stream:
         if event.event == "thread.message.delta":
             for part in event.data.delta.content or ():

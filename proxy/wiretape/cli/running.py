@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +19,10 @@ import msgspec
 from wiretape.app import Outcome, Proxy
 from wiretape.cassette.plan import Mode
 from wiretape.config import Config
+from wiretape.edge.listen import Address
+from wiretape.errors import ConfigError, UsageError
 
+_LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  what a child is told instead of a wildcard
 KEY = "sk-wiretape-replay-needs-no-key"
 """What a command gets as OPENAI_API_KEY in replay, where it has none of its own: it opens nothing."""
 
@@ -38,74 +43,100 @@ async def run(
     config: Config, command: Sequence[str], announce: Callable[[Proxy], Awaitable[None]]
 ) -> tuple[int, Outcome]:
     """Start, announce, wait for the command or a signal, close; gives the command's exit code and what is left."""
-    proxy = await Proxy.start(config, log=sys.stderr)
-    stop = _on_signals(proxy.hurry)
-    try:
-        await announce(proxy)
-        _tell_ready(config, proxy)
-        code = await _command(command, environment(proxy, os.environ), stop) if command else await _stopped(stop)
-    finally:
-        outcome = await proxy.close()
+    _check_command(command)
+    with _ready_file(config.ready_file) as tell_ready:
+        proxy = await Proxy.start(config, log=sys.stderr)
+        signals = Signals(proxy.hurry)
+        try:
+            await announce(proxy)
+            tell_ready(proxy)
+            code = await _command(command, environment(proxy, os.environ), signals) if command else await signals.wait()
+        finally:
+            outcome = await proxy.close()
     return code, outcome
+
+
+class Signals:
+    """SIGINT and SIGTERM: the first asks to stop, a further one calls `again`."""
+
+    def __init__(self, *again: Callable[[], None]) -> None:
+        self.first: int | None = None
+        self.again = list(again)
+        self._came = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._take, number)
+
+    async def wait(self) -> int:
+        """Wait for the first signal; gives the exit code 0."""
+        await self._came.wait()
+        return 0
+
+    def _take(self, number: int) -> None:
+        if self.first is not None:
+            for call in self.again:
+                call()
+            return
+        self.first = number
+        click.echo("wiretape: draining; a second signal ends it at once", err=True)
+        self._came.set()
 
 
 def environment(proxy: Proxy, environ: Mapping[str, str]) -> dict[str, str]:
     """Give a command's environment: the base URL, a key where replay needs none, loopback past any proxy."""
-    ours = {"OPENAI_BASE_URL": f"{proxy.traffic.url}/v1", "NO_PROXY": _no_proxy(environ)}
+    address = proxy.traffic.address
+    reached = Address(_LOOPBACKS.get(address.host, address.host), address.port)
+    no_proxy = _no_proxy(environ)
+    ours = {"OPENAI_BASE_URL": f"http://{reached}/v1", "NO_PROXY": no_proxy, "no_proxy": no_proxy}
     needs_none = proxy.config.mode is Mode.REPLAY or proxy.sandbox is not None
     key = {"OPENAI_API_KEY": KEY} if needs_none and not environ.get("OPENAI_API_KEY") else {}
     return {**environ, **ours, **key}
 
 
 def _no_proxy(environ: Mapping[str, str]) -> str:
-    known = environ.get("NO_PROXY") or environ.get("no_proxy")
-    return ",".join(filter(None, (known, "127.0.0.1,localhost,::1")))
+    """Join both spellings: clients read one or the other."""
+    known = (environ.get(name) for name in ("NO_PROXY", "no_proxy"))
+    return ",".join(dict.fromkeys(filter(None, (*known, "127.0.0.1,localhost,::1"))))
 
 
-async def until_signal() -> None:
-    """Wait for SIGINT or SIGTERM."""
-    await _on_signals(lambda: None).wait()
+def _check_command(command: Sequence[str]) -> None:
+    """Find a mistyped command before anything is recorded, or recorded over."""
+    if command and shutil.which(command[0]) is None:
+        raise UsageError(f"cannot run {command[0]}: there is no such command")
 
 
-def _on_signals(again: Callable[[], None]) -> asyncio.Event:
-    """Set the event at the first signal; call `again` at each further one."""
-    stop = asyncio.Event()
-
-    def asked() -> None:
-        if stop.is_set():
-            again()
-        else:
-            click.echo("wiretape: draining; a second signal ends it at once", err=True)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, asked)
-    return stop
-
-
-async def _stopped(stop: asyncio.Event) -> int:
-    await stop.wait()
-    return 0
-
-
-async def _command(command: Sequence[str], environ: Mapping[str, str], stop: asyncio.Event) -> int:
-    try:
-        child = await asyncio.create_subprocess_exec(*command, env=environ)
-    except OSError as error:
-        click.echo(f"wiretape: cannot run {command[0]}: {error.strerror}", err=True)
-        return 2
-    ended, asked = asyncio.ensure_future(child.wait()), asyncio.ensure_future(stop.wait())
+async def _command(command: Sequence[str], environ: Mapping[str, str], signals: Signals) -> int:
+    child = await asyncio.create_subprocess_exec(*command, env=environ)
+    signals.again.append(child.kill)
+    ended, asked = asyncio.ensure_future(child.wait()), asyncio.ensure_future(signals.wait())
     await asyncio.wait((ended, asked), return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
-    if not ended.done():
+    # A terminal sends SIGINT to the child as well: it is let clean up in peace.
+    if not ended.done() and signals.first == signal.SIGTERM:
         child.terminate()
     code = await ended
+    signals.again.remove(child.kill)
     return code if code >= 0 else 128 - code  # a signal, as shells count it
 
 
-def _tell_ready(config: Config, proxy: Proxy) -> None:
-    if config.ready_file is not None:
-        addresses = {"traffic": proxy.traffic.url, "admin": proxy.admin.url}
-        part = Path(f"{config.ready_file}.part")
-        part.write_bytes(msgspec.json.encode(addresses) + b"\n")
-        part.replace(config.ready_file)  # a reader never sees half of it
+@contextmanager
+def _ready_file(name: str | None) -> Iterator[Callable[[Proxy], None]]:
+    """Write the addresses when told, in one piece, and take the file away at the end; raises ConfigError."""
+    if name is None:
+        yield lambda _: None
+        return
+    path, part = Path(name), Path(f"{name}.part")
+
+    def tell(proxy: Proxy) -> None:
+        part.write_bytes(msgspec.json.encode({"traffic": proxy.traffic.url, "admin": proxy.admin.url}) + b"\n")
+        part.replace(path)
+
+    try:
+        part.touch()
+        path.unlink(missing_ok=True)  # one that was left by a kill would lie
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot write the ready file {name!r}: {error}") from error
+    try:
+        yield tell
+    finally:
+        part.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)

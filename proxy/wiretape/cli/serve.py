@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from typing import Any
 
 import aiohttp
 import click
+from msgspec import structs
 
 from wiretape.app import Outcome, Proxy, start_sandbox
 from wiretape.cassette.plan import Mode
 from wiretape.cli.options import effective, proxy_options
-from wiretape.cli.running import run, run_loop, until_signal
+from wiretape.cli.running import Signals, run, run_loop
+from wiretape.config import Config, Effective
 from wiretape.edge.listen import parse_address
 from wiretape.sandbox.options import SandboxOptions
 
@@ -43,8 +46,8 @@ def serve(**flags: Any) -> None:  # noqa: ANN401  click's values; the configurat
       wiretape serve
       wiretape serve --upstream https://assistants.example.com --profile production
     """  # noqa: D301  \b keeps click from folding the lines
-    code, _ = run_loop(run(effective(flags).config, (), _announce))
-    sys.exit(code)
+    code, outcome = run_loop(run(_own_ids(effective(flags)), (), _announce))
+    sys.exit(code or _recorded(outcome))
 
 
 @click.command()
@@ -62,7 +65,7 @@ def record(command: tuple[str, ...], /, *, rewrite: bool, cassette: str, **flags
       wiretape record talk -- python app.py
     """  # noqa: D301  as above
     mode = Mode.REWRITE if rewrite else Mode.RECORD
-    config = effective({**flags, "mode": mode, "cassette": [cassette]}).config
+    config = _own_ids(effective({**flags, "mode": mode, "cassette": [cassette]}))
     code, outcome = run_loop(run(config, command, _announce))
     sys.exit(code or _recorded(outcome))
 
@@ -107,7 +110,7 @@ async def _sandbox(address: str, options: SandboxOptions) -> None:
         click.echo(
             f"The sandbox listens on {listener.url}; any key will do. Try:\n{await _curl(listener.url, listener.url)}"
         )
-        await until_signal()
+        await Signals().wait()
     finally:
         await listener.close()
 
@@ -126,12 +129,23 @@ async def _curl(sandbox_url: str, url: str) -> str:
         return _CURL.format(url=url, assistant=(await made.json())["id"])
 
 
+def _own_ids(found: Effective) -> Config:
+    """Seed the sandbox by chance unless a seed was set: its runs must not have the ids of the last start's."""
+    if found.origins["sandbox"] != "default":
+        return found.config
+    return structs.replace(found.config, sandbox=structs.replace(found.config.sandbox, seed=secrets.randbits(32)))
+
+
 def _recorded(outcome: Outcome) -> int:
     sealed = outcome.sealed
     if sealed is None:
         return 0
     click.echo(f"{sealed.interactions} interactions in {sealed.path}, {sealed.incomplete} incomplete", err=True)
-    return int(sealed.incomplete > 0)
+    if outcome.stopped:
+        click.echo(outcome.stopped, err=True)
+    if outcome.unrecorded:
+        click.echo(f"{outcome.unrecorded} exchanges are not in it: a bound or the disk kept them out", err=True)
+    return int(bool(sealed.incomplete or outcome.unrecorded or outcome.stopped))
 
 
 def _replayed(outcome: Outcome, *, strict: bool) -> int:

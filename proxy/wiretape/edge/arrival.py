@@ -31,6 +31,8 @@ def check(raw: web.BaseRequest, request: Request) -> None:
     """Refuse what must reach no upstream; raises BadRequest or UpgradeUnsupported."""
     if tuple(raw.version) not in _VERSIONS:
         raise BadRequest("only HTTP/1.0 and HTTP/1.1 are spoken here")
+    if not request.target.isascii():
+        raise BadRequest("the request target must be ASCII; percent-encode the rest (RFC 9112 section 3.2)")
     # RFC 9112 section 3.2: a proxy that took absolute-form or CONNECT would let clients choose the upstream.
     if not request.target.startswith("/") and request.target != "*":
         raise BadRequest("the request target must be origin-form, a path that begins with /")
@@ -43,8 +45,8 @@ def trace(request: Request, joined: Joined | None, new_bits: Callable[[int], int
     ids = (new_bits(64), new_bits(64))
     came_from = caller(request.headers)
     if came_from is not None:
-        run_trace_id = joined.trace.trace_id if joined and request.method == "POST" else None
-        return Trace(came_from.trace_id, *ids, came_from.span_id, came_from.sampled, run_trace_id)
+        of_run = joined.trace if joined and request.method == "POST" else None
+        return Trace(came_from.trace_id, *ids, came_from.span_id, came_from.sampled, of_run)
     if joined is not None:
         return Trace(joined.trace.trace_id, *ids, sampled=joined.trace.sampled)
     return Trace(new_bits(128), *ids)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import socket
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from msgspec import Struct
 
-from wiretape.errors import ConfigError
+from wiretape.edge.respond import refuse
+from wiretape.errors import BadRequest, ConfigError, InternalError
 
+INTERNAL = 500
+# aiohttp would print the raw bytes of a request it cannot read, and a key may stand in them.
+_SILENT = logging.getLogger("wiretape.silent")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
 CUT_S = 0.05
 """Seconds aiohttp gives a connection at the end. We have drained before; and 0 would mean for ever."""
 
@@ -47,6 +55,29 @@ def parse_address(text: str) -> Address:
     return Address(host.strip("[]"), int(port))
 
 
+class _Connection(web.RequestHandler):
+    """A client's connection, on which what aiohttp refuses by itself is refused in our words."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP with a 400 that quotes nothing of it."""
+        error = (
+            InternalError("Wiretape made a mistake") if status >= INTERNAL else BadRequest("this is no valid HTTP/1.1")
+        )
+        response, _ = refuse(request, error)
+        return response
+
+
+class _Server(web.Server):
+    """aiohttp's low-level server with connections of ours."""
+
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
 class Listener:
     """One open listening socket and the server behind it."""
 
@@ -69,34 +100,45 @@ class Listener:
         await self._runner.cleanup()
 
 
+def reserve(address: Address) -> socket.socket:
+    """Bind an address without listening on it yet; raises ConfigError when it is taken or not ours."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    reserved = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind((address.host, address.port))
+    except (OSError, UnicodeError) as error:
+        reserved.close()
+        reason = getattr(error, "strerror", None) or "no such host"
+        raise ConfigError(f"cannot listen on {address}: {reason}; choose another, or port 0") from error
+    return reserved
+
+
 async def traffic(
-    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], address: Address, options: EdgeOptions
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], reserved: socket.socket, options: EdgeOptions
 ) -> Listener:
-    """Listen for traffic; raises ConfigError when the address is taken."""
-    server = web.Server(
+    """Listen for traffic."""
+    server = _Server(
         handler,
         access_log=None,
         auto_decompress=False,
         handler_cancellation=True,  # a client that leaves frees its upstream at once
         keepalive_timeout=options.keepalive_s,
+        logger=_SILENT,
         max_field_size=options.header_bytes_max,
         max_headers=options.headers_max,
         max_line_size=options.header_bytes_max,
     )
-    return await _listen(web.ServerRunner(server, shutdown_timeout=CUT_S), address)
+    return await _listen(web.ServerRunner(server, shutdown_timeout=CUT_S), reserved)
 
 
-async def application(app: web.Application, address: Address) -> Listener:
+async def application(app: web.Application, reserved: socket.socket) -> Listener:
     """Listen for an aiohttp application (admin, sandbox)."""
-    return await _listen(web.AppRunner(app, access_log=None, shutdown_timeout=CUT_S), address)
+    return await _listen(web.AppRunner(app, access_log=None, shutdown_timeout=CUT_S), reserved)
 
 
-async def _listen(runner: web.BaseRunner, address: Address) -> Listener:
+async def _listen(runner: web.BaseRunner, reserved: socket.socket) -> Listener:
     await runner.setup()
-    try:
-        await web.TCPSite(runner, address.host, address.port).start()
-    except OSError as error:
-        await runner.cleanup()
-        raise ConfigError(f"cannot listen on {address}: {error.strerror}; choose another, or port 0") from error
-    bound = runner.addresses[0]
-    return Listener(runner, Address(bound[0], bound[1]))
+    await web.SockSite(runner, reserved).start()
+    host, port = reserved.getsockname()[:2]
+    return Listener(runner, Address(host, port))

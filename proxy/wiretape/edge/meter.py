@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from wiretape.exchange import Chunk, Ending, Head, Request
+from wiretape.edge.tee import Tee
+from wiretape.edge.upload import Upload
+from wiretape.exchange import Chunk, Ending, Head, Request, Trace
 from wiretape.runs.observer import Seen
 from wiretape.runs.report import ExchangeReport
 from wiretape.wire.headers import value
@@ -17,8 +19,12 @@ class Meter:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.opened_ns: int | None = None
+        """When the request was passed on to an upstream."""
         self.head: Head | None = None
         self.head_cost_ns = 0
+        self.refused_status: int | None = None
+        """The status of an answer of our own."""
+        self.played: str | None = None
         self.first_chunk_ns: int | None = None
         self.costs_ns: list[int] = []
         self.bytes_out = 0
@@ -43,32 +49,23 @@ class Meter:
         return None if at_ns is None else self.request.wall_ns + at_ns - self.request.at_ns
 
 
-def report(  # noqa: PLR0913  the five witnesses of an exchange, each by name
-    meter: Meter,
-    ending: Ending,
-    seen: Seen,
-    *,
-    mode: str,
-    cassette: str | None,
-    played: str | None,
-    bytes_in: int,
-    dropped: int,
+def report(  # noqa: PLR0913, PLR0917  one argument for each witness of the exchange
+    meter: Meter, ending: Ending, seen: Seen, mode: str, cassette: str | None, upload: Upload, tee: Tee
 ) -> ExchangeReport:
     """Put together what is known of an exchange that has ended."""
     request, head = meter.request, meter.head
-    assert request.trace is not None  # noqa: S101  the relay gives every request its ids
     return ExchangeReport(
-        trace=request.trace,
+        trace=request.trace or Trace(0, 0, 0),
         method=request.method,
         route=seen.route,
-        status=head.status if head else None,
+        status=head.status if head else meter.refused_status,
         how=ending.how,
         code=ending.code,
         upstream=request.upstream,
         session=request.session,
         mode=mode,
         cassette=cassette,
-        played=played,
+        played=meter.played,
         start_ns=request.wall_ns,
         end_ns=request.wall_ns + ending.at_ns - request.at_ns,
         upstream_start_ns=meter.wall(meter.opened_ns),
@@ -77,14 +74,15 @@ def report(  # noqa: PLR0913  the five witnesses of an exchange, each by name
         overhead_request_ns=meter.opened_ns - request.at_ns if meter.opened_ns else 0,
         overhead_head_ns=meter.head_cost_ns,
         overhead_chunks_ns=tuple(meter.costs_ns),
-        bytes_in=bytes_in,
+        bytes_in=upload.bytes_in,
         bytes_out=meter.bytes_out,
         chunks=meter.chunks,
+        streamed=seen.streamed,
         events=seen.events,
         events_unknown=seen.events_unknown,
         fields_unknown=seen.fields_unknown,
         decoder_errors=seen.decoder_errors,
-        observers_dropped=dropped,
+        observers_dropped=len(tee.dropped),
         upstream_request_id=value(head.headers, b"x-request-id") if head else None,
         upstream_processing_ms=_milliseconds(head) if head else None,
         run_key=seen.run_key,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from http.client import responses
 from typing import Protocol
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from wiretape.cassette.format import Ended, Interaction
 from wiretape.cassette.miss import Miss
 from wiretape.cassette.pace import schedule
 from wiretape.cassette.plan import Mode, plan
+from wiretape.edge.meter import Meter
 from wiretape.edge.recording import Recording
 from wiretape.edge.routes import Prefixes
 from wiretape.edge.sessions import Sessions
@@ -24,11 +26,11 @@ from wiretape.exchange import Answer, Chunk, Head, Request, Upstream
 
 
 class Opened(Struct, frozen=True):
-    """An answer and where it came from."""
+    """An answer, and whether a cassette gave it."""
 
     answer: Answer
     played: str | None = None
-    """`hit` when a cassette gave it."""
+    """`hit` or `miss` where a cassette was asked."""
 
 
 class Source(Protocol):
@@ -36,9 +38,14 @@ class Source(Protocol):
 
     name: str
     cassette: str | None
-    routes: Prefixes | None
+    has_sessions: bool
+    """Whether path and header may name a session."""
 
-    async def open(self, request: Request, upload: Upload, tee: Tee) -> Opened:
+    def behind(self, request: Request) -> str:
+        """Name what is behind this request: an upstream, or in replay the session; raises NoRoute."""
+        ...
+
+    async def open(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
         """Find the answer; raises the errors that the client is told."""
         ...
 
@@ -48,80 +55,114 @@ class Forward:
 
     name = "forward"
     cassette: str | None = None
+    has_sessions = False
 
     def __init__(self, routes: Prefixes, upstreams: Mapping[str, Upstream]) -> None:
-        self.routes: Prefixes | None = routes
+        self._routes = routes
         self._upstreams = upstreams
 
-    async def open(self, request: Request, upload: Upload, tee: Tee) -> Opened:
+    def behind(self, request: Request) -> str:
+        """Name the upstream with the longest fitting prefix."""
+        return self._routes.upstream(request.path)
+
+    async def open(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
         """Ask the upstream."""
+        meter.opened_ns = time.monotonic_ns()
         return Opened(await self._upstreams[request.upstream].open(request, upload.stream()))
 
 
 class Record(Forward):
     """Pass everything on, and write it down."""
 
+    has_sessions = True
+
     def __init__(
-        self, routes: Prefixes, upstreams: Mapping[str, Upstream], recording: Recording, name: str = "record"
+        self, routes: Prefixes, upstreams: Mapping[str, Upstream], recording: Recording, mode: Mode = Mode.RECORD
     ) -> None:
         super().__init__(routes, upstreams)
-        self.name = name
+        self.name = mode.value
         self.cassette = recording.name
         self._recording = recording
 
-    async def open(self, request: Request, upload: Upload, tee: Tee) -> Opened:
+    async def open(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
         """Ask the upstream, with the recorder looking on."""
         tee.add(self._recording.observer(request))
-        return await super().open(request, upload, tee)
+        return await self.unrecorded(request, upload, tee, meter)
+
+    async def unrecorded(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
+        """Ask the upstream for what is too large to be matched."""
+        return await super().open(request, upload, tee, meter)
 
 
-class Play:
-    """Look the request up in cassettes; what a miss means, the plan of the mode says."""
+class Replay:
+    """Play back; there is no upstream to leak to."""
 
-    def __init__(self, mode: Mode, sessions: Sessions, cassette: str, speed: float, body_max: int) -> None:
-        self.name = mode.value
+    name = Mode.REPLAY.value
+    has_sessions = True
+
+    def __init__(self, sessions: Sessions, cassette: str, speed: float, body_max: int) -> None:
         self.cassette: str | None = cassette
-        self.routes: Prefixes | None = None
-        self._mode = mode
         self._sessions = sessions
         self._speed = speed
         self._body_max = body_max
 
-    async def open(self, request: Request, upload: Upload, tee: Tee) -> Opened:
+    def behind(self, request: Request) -> str:
+        """Name the session: nothing else is behind us, and so each session's runs are its own."""
+        return f"replay:{request.session}"
+
+    async def open(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
         """Play what was recorded; raises CassetteMiss with the nearest recording."""
-        decided = plan(self._mode, await self._find(request, upload))
-        match decided:
-            case plans.Replay(interaction):
-                upload.tell()
-                return Opened(Played(interaction, self._speed), "hit")
-            case plans.Refuse(miss):
-                raise CassetteMiss(miss.message)
-            case plans.Forward():
-                return await self.pass_on(request, upload, tee)
+        found = await self.find(request, upload)
+        if isinstance(found, Miss):
+            raise self.missed(found)
+        return self.play(found, upload)
 
-    async def pass_on(self, request: Request, upload: Upload, tee: Tee) -> Opened:
-        """Replay has no upstream: the plan never comes here."""
-        raise NotImplementedError
-
-    async def _find(self, request: Request, upload: Upload) -> Interaction | Miss:
+    async def find(self, request: Request, upload: Upload) -> Interaction | Miss:
+        """Look the request up; raises RequestTooLarge for a body that is not held."""
         body = await upload.hold(self._body_max)
         try:
             return self._sessions.cursor(request.session).find(request, body)
         except BodyTooLarge as error:
             raise RequestTooLarge(str(error)) from error
 
+    def play(self, interaction: Interaction, upload: Upload) -> Opened:
+        """Answer with what was recorded."""
+        upload.tell()
+        return Opened(Played(interaction, self._speed), "hit")
 
-class Auto(Play):
+    def missed(self, miss: Miss) -> CassetteMiss:
+        """Count a request that nothing answers."""
+        self._sessions.refused += 1
+        return CassetteMiss(miss.message)
+
+
+class Auto:
     """Play what is known; pass on and write down what is not."""
 
-    def __init__(self, sessions: Sessions, record: Record, speed: float, body_max: int) -> None:
-        super().__init__(Mode.AUTO, sessions, record.cassette or "", speed, body_max)
-        self.routes = record.routes
+    name = Mode.AUTO.value
+    has_sessions = True
+
+    def __init__(self, replay: Replay, record: Record) -> None:
+        self.cassette = record.cassette
+        self.behind = record.behind
+        self._replay = replay
         self._record = record
 
-    async def pass_on(self, request: Request, upload: Upload, tee: Tee) -> Opened:
-        """Record what no cassette holds."""
-        return await self._record.open(request, upload, tee)
+    async def open(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
+        """Play, pass on, or refuse what names an id that only the recording knows."""
+        try:
+            found = await self._replay.find(request, upload)
+        except RequestTooLarge:
+            opened = await self._record.unrecorded(request, upload, tee, meter)
+            return Opened(opened.answer, "miss")
+        match plan(Mode.AUTO, found):
+            case plans.Replay(interaction):
+                return self._replay.play(interaction, upload)
+            case plans.Refuse(miss):
+                raise self._replay.missed(miss)
+            case plans.Forward():
+                opened = await self._record.open(request, upload, tee, meter)
+                return Opened(opened.answer, "miss")
 
 
 class Played:
@@ -130,7 +171,7 @@ class Played:
     def __init__(self, interaction: Interaction, speed: float) -> None:
         self._interaction = interaction
         self._speed = speed
-        self.head = Head(interaction.status or 0, interaction.served_headers, time.monotonic_ns())
+        self.head = _head(interaction)
 
     async def chunks(self) -> AsyncIterator[Chunk]:
         """Give the recorded pieces, never early: each waits for its own deadline, so that no drift adds up."""
@@ -146,6 +187,11 @@ class Played:
 
     def close(self) -> None:
         """Have nothing to let go."""
+
+
+def _head(interaction: Interaction) -> Head:
+    status = interaction.status or 0  # one without a status is not playable, and never comes here
+    return Head(status, interaction.served_headers, time.monotonic_ns(), responses.get(status, ""))
 
 
 async def _until(deadline_s: float) -> None:

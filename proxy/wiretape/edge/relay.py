@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from typing import Protocol
 
 from aiohttp import web
 from msgspec import structs
+from structlog.typing import FilteringBoundLogger
 
 from wiretape.edge.arrival import arrive, check, new_bits, trace
 from wiretape.edge.meter import Meter, report
 from wiretape.edge.modes import Opened, Source
-from wiretape.edge.refusal import refusal
-from wiretape.edge.respond import Relayed
+from wiretape.edge.respond import Relayed, refuse
 from wiretape.edge.routes import scoped
 from wiretape.edge.tee import Tee
 from wiretape.edge.upload import Upload
-from wiretape.errors import CassetteMiss, Overloaded, ShuttingDown, UpstreamFailed, UpstreamTorn, WiretapeError
-from wiretape.exchange import Answer, Ending, Head, How, Request
+from wiretape.errors import (
+    CassetteMiss,
+    InternalError,
+    Overloaded,
+    ShuttingDown,
+    UpstreamFailed,
+    UpstreamTorn,
+    WiretapeError,
+)
+from wiretape.exchange import Answer, Ending, How, Request
 from wiretape.runs.observer import Runs
 from wiretape.runs.report import ExchangeReport
 
 
 class Reports(Protocol):
-    """Where an exchange is told of; neither call may block or raise."""
+    """Where an exchange is told of; no call may block or raise."""
 
     def learn(self, request: Request) -> None:
         """See a request's credentials, so that they can be kept out of what is told."""
@@ -36,38 +45,65 @@ class Reports(Protocol):
 class Relay:
     """Takes every request of the traffic listener."""
 
-    def __init__(self, source: Source, runs: Runs, reports: Reports, *, streams_max: int) -> None:
+    def __init__(
+        self, source: Source, runs: Runs, reports: Reports, logger: FilteringBoundLogger, *, streams_max: int
+    ) -> None:
         self.source = source
         self.runs = runs
         self.reports = reports
+        self._logger = logger
         self.streams_max = streams_max
-        self.active = 0
-        """Exchanges in flight."""
-        self._idle = asyncio.Event()
-        self._idle.set()
         self.draining = False
         """Whether new requests are refused because the proxy is stopping."""
+        self.cutting = False
+        """Whether what is still in flight is being cut."""
+        self._passages: set[Passage] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def active(self) -> int:
+        """Exchanges in flight."""
+        return len(self._passages)
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes that clients have not taken yet; callable from any thread."""
+        return sum(passage.buffered_bytes for passage in tuple(self._passages))
 
     async def __call__(self, raw: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        self.active += 1
+        passage = self._passage(raw)
+        self._passages.add(passage)
         self._idle.clear()
         try:
-            return await Passage(self, raw).run()
+            return await passage.run()
         finally:
-            self.active -= 1
-            if not self.active:
+            self._passages.discard(passage)
+            if not self._passages:
                 self._idle.set()
 
-    async def drain(self, within_s: float) -> bool:
-        """Refuse what is new and wait for what is in flight; answers whether all of it ended in time."""
+    def _passage(self, raw: web.BaseRequest) -> Passage:
+        try:
+            return Passage(self, raw)
+        except Exception as error:
+            self.broken(error)
+            raise
+
+    async def drain(self, within_s: float) -> None:
+        """Refuse what is new and wait for what is in flight; what has not ended in time will be cut."""
         self.draining = True
         try:
             async with asyncio.timeout(within_s):
                 await self._idle.wait()
         except TimeoutError:
-            return False
-        return True
+            pass
+        self.cutting = True
+
+    def broken(self, error: Exception) -> None:
+        """Log a mistake of ours by its kind and place: its words may quote what came over the wire."""
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        self._logger.error("exchange.broken", error=type(error).__name__, place=f"{place.name}:{place.lineno}")
 
     def hurry(self) -> None:
         """End `drain` at once."""
@@ -78,13 +114,10 @@ class Relay:
         check(raw, arrived)
         if self.draining:
             raise ShuttingDown("the proxy is stopping; try another replica, or again in a moment")
-        if self.active > self.streams_max:
+        if self.active >= self.streams_max:
             raise Overloaded(f"{self.streams_max} exchanges are in flight (streams_max); try again in a moment")
-        request = arrived if self.source.name == "forward" else scoped(arrived)
-        if self.source.routes is None:
-            # Nothing is behind us: the session stands in the upstream's place, so that its runs are its own.
-            return structs.replace(request, upstream=request.session)
-        return structs.replace(request, upstream=self.source.routes.upstream(request.path))
+        request = scoped(arrived) if self.source.has_sessions else arrived
+        return structs.replace(request, upstream=self.source.behind(request))
 
 
 class Passage:
@@ -94,28 +127,33 @@ class Passage:
         self._relay = relay
         self._raw = raw
         self._refused: WiretapeError | None = None
-        request = self._admitted(arrive(raw))
-        relay.reports.learn(request)
+        arrived = arrive(raw)
+        relay.reports.learn(arrived)
+        request = self._admitted(arrived)
         self._request = structs.replace(request, trace=trace(request, relay.runs.joined(request), new_bits))
         self._watch = relay.runs.watch(self._request, mode=relay.source.name, cassette=relay.source.cassette)
         self._tee = Tee(self._watch)
         self._upload = Upload(raw, self._tee)
         self._meter = Meter(self._request)
-        self._played: str | None = None
-        self._how = How.CANCELLED
-        self._code: str | None = None
+        self._response: Relayed | None = None
+
+    @property
+    def buffered_bytes(self) -> int:
+        """What the client has not taken yet."""
+        return 0 if self._response is None else self._response.buffered_bytes
 
     async def run(self) -> web.StreamResponse:
         """Carry the exchange to its end, whatever that is."""
+        how, code = How.CANCELLED, None
         try:
-            return await self._carry()
+            response, how, code = await self._carry()
         except (asyncio.CancelledError, ConnectionError):
-            # The server cancels us when the client's connection is lost; a shutdown does while it still stands.
-            transport = self._raw.transport
-            self._how = How.CLIENT_LEFT if transport is None or transport.is_closing() else How.CANCELLED
+            # aiohttp cancels us when the client's connection is lost, and, closing it, when we cut it ourselves.
+            how, code = (How.CANCELLED, ShuttingDown.code) if self._relay.cutting else (How.CLIENT_LEFT, None)
             raise
         finally:
-            self._end(Ending(self._how, time.monotonic_ns(), self._code))
+            self._end(Ending(how, time.monotonic_ns(), code))
+        return response
 
     def _admitted(self, arrived: Request) -> Request:
         try:
@@ -124,36 +162,38 @@ class Passage:
             self._refused = error
             return arrived
 
-    async def _carry(self) -> Relayed:
+    async def _carry(self) -> tuple[Relayed, How, str | None]:
         try:
-            if self._refused is not None:
-                raise self._refused
-            opened = await self._open()
+            return await self._answer() if self._refused is None else self._refuse(self._refused)
         except WiretapeError as error:
-            return await self._refuse(error)
+            return self._refuse(error)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001  a mistake of ours must not write a second head into a body
+            self._relay.broken(error)
+            return self._break_off()
+
+    async def _answer(self) -> tuple[Relayed, How, str | None]:
+        opened = await self._open()
         try:
-            return await self._pass_on(opened.answer)
+            response = Relayed(self._raw, opened.answer.head)
+            self._begin(response, opened.answer)
+            return response, *await self._pump(opened.answer, response)
         finally:
             opened.answer.close()
 
     async def _open(self) -> Opened:
-        if self._relay.source.routes is not None:
-            self._meter.opened_ns = time.monotonic_ns()
-        opened = await self._relay.source.open(self._request, self._upload, self._tee)
-        self._played = opened.played
+        opened = await self._relay.source.open(self._request, self._upload, self._tee, self._meter)
+        self._meter.played = opened.played
         return opened
 
-    async def _pass_on(self, answer: Answer) -> Relayed:
-        try:
-            response = Relayed(self._raw, answer.head)
-        except WiretapeError as error:
-            return await self._refuse(error)
-        self._begin(response, answer.head)
+    def _begin(self, response: Relayed, answer: Answer) -> None:
+        self._response = response
+        response.begin()
+        self._meter.answered(answer.head, time.monotonic_ns())
         self._tee.head(answer.head)
-        await self._pump(answer, response)
-        return response
 
-    async def _pump(self, answer: Answer, response: Relayed) -> None:
+    async def _pump(self, answer: Answer, response: Relayed) -> tuple[How, str | None]:
         try:
             async for chunk in answer.chunks():
                 response.put(chunk.data)
@@ -162,37 +202,30 @@ class Passage:
                 await response.drain()
         except UpstreamTorn as error:
             response.tear()
-            self._how, self._code = How.UPSTREAM_FAILED, error.code
-        else:
-            await response.write_eof()
-            self._how = How.COMPLETE
-
-    def _begin(self, response: Relayed, head: Head) -> None:
-        response.begin()
-        self._meter.answered(head, time.monotonic_ns())
-
-    async def _refuse(self, error: WiretapeError) -> Relayed:
-        self._how = How.UPSTREAM_FAILED if isinstance(error, UpstreamFailed) else How.REFUSED
-        self._code = error.code
-        self._played = "miss" if isinstance(error, CassetteMiss) else None
-        head, body = refusal(error, time.monotonic_ns())
-        response = Relayed(self._raw, head)
-        self._begin(response, head)
-        response.put(body)
+            return How.UPSTREAM_FAILED, error.code
         await response.write_eof()
-        return response
+        return How.COMPLETE, None
+
+    def _refuse(self, error: WiretapeError) -> tuple[Relayed, How, str | None]:
+        how = How.UPSTREAM_FAILED if isinstance(error, UpstreamFailed) else How.REFUSED
+        self._meter.played = "miss" if isinstance(error, CassetteMiss) else self._meter.played
+        response, head = refuse(self._raw, error)
+        self._meter.refused_status = head.status
+        return response, how, error.code
+
+    def _break_off(self) -> tuple[Relayed, How, str | None]:
+        error = InternalError("Wiretape made a mistake; its log tells more")
+        if self._response is None:
+            return self._refuse(error)
+        self._response.tear()
+        return self._response, How.CANCELLED, error.code
 
     def _end(self, ending: Ending) -> None:
         self._tee.end(ending)
-        self._relay.reports.exchange(
-            report(
-                self._meter,
-                ending,
-                self._watch.seen,
-                mode=self._relay.source.name,
-                cassette=self._relay.source.cassette,
-                played=self._played,
-                bytes_in=self._upload.bytes_in,
-                dropped=len(self._tee.dropped),
+        source = self._relay.source
+        try:
+            self._relay.reports.exchange(
+                report(self._meter, ending, self._watch.seen, source.name, source.cassette, self._upload, self._tee)
             )
-        )
+        except Exception as error:  # noqa: BLE001  a report is never worth an exchange
+            self._relay.broken(error)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import socket
+import struct
+import time
+
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
+from wiretape.edge.refusal import refusal
+from wiretape.errors import WiretapeError
 from wiretape.exchange import Head
 from wiretape.wire.framing import Framing, frame
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Relayed(web.StreamResponse):
     """A response that is written as it is told; the server only learns whether the connection lives on."""
 
-    def __init__(self, raw: web.BaseRequest, head: Head) -> None:
+    def __init__(self, raw: web.BaseRequest, head: Head, *, keep_alive: bool = True) -> None:
         super().__init__(status=head.status)
         self._raw = raw
         modern = raw.version >= HttpVersion11
-        self._framed = frame(head, method=raw.method, modern=modern, keep_alive=raw.keep_alive)
+        self._framed = frame(head, method=raw.method, modern=modern, keep_alive=keep_alive and raw.keep_alive)
         self._torn = False
         self._ended = False
 
@@ -24,6 +32,12 @@ class Relayed(web.StreamResponse):
     def keep_alive(self) -> bool:
         """Whether the client's connection may carry another request."""
         return self._framed.keep_alive and not self._torn
+
+    @property
+    def buffered_bytes(self) -> int:
+        """What the client has not taken yet."""
+        transport = self._raw.transport
+        return 0 if transport is None else transport.get_write_buffer_size()
 
     def begin(self) -> None:
         """Send the head at once, so that the client learns of it when we do."""
@@ -54,11 +68,26 @@ class Relayed(web.StreamResponse):
         self._ended = True
 
     def tear(self) -> None:
-        """Close the connection with the body unfinished, after what was written has left."""
+        """Close the connection with the body unfinished, after what was written has left.
+
+        A body that ends with the connection would look whole after a plain close: there the connection is reset.
+        """
         self._torn = True
+        transport = self._raw.transport
+        if transport is not None and self._framed.framing is Framing.CLOSE:
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
     def _send(self, data: bytes) -> None:
         transport = self._raw.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has left")
         transport.write(data)
+
+
+def refuse(raw: web.BaseRequest, error: WiretapeError) -> tuple[Relayed, Head]:
+    """Answer in the upstream's place, with an error that SDKs parse; gives the response, sent, and its head."""
+    head, body = refusal(error, time.monotonic_ns())
+    response = Relayed(raw, head, keep_alive=error.keeps_connection)
+    response.begin()
+    response.put(body)
+    return response, head

@@ -29,8 +29,9 @@ def scoped(request: Request) -> Request:
 def _from_path(target: str) -> tuple[str | None, str]:
     if not target.startswith(SESSION_PREFIX):
         return None, target
-    session, slash, rest = target.removeprefix(SESSION_PREFIX).partition("/")
-    return session, slash + rest or "/"
+    path, mark, query = target.removeprefix(SESSION_PREFIX).partition("?")
+    session, slash, rest = path.partition("/")
+    return session, (slash + rest or "/") + mark + query
 
 
 class Prefixes:

@@ -25,6 +25,8 @@ class Sessions:
         self._library = library
         self._options = options
         self._cursors: dict[str, Cursor] = {}
+        self.refused = 0
+        """Requests that were answered by a miss, over all sessions."""
 
     def cursor(self, name: str) -> Cursor:
         """Find or make the session's cursor; raises Overloaded."""
@@ -34,14 +36,8 @@ class Sessions:
             self._cursors[name] = self._library.session(name)
         return self._cursors[name]
 
-    @property
-    def refused(self) -> int:
-        """Requests that no recording answered, over all sessions."""
-        return sum(len(cursor.misses) for cursor in self._cursors.values())
-
     def unplayed(self) -> Iterable[Interaction]:
         """Give what no session played, in recorded order."""
-        left = [{one.index: one for one in cursor.unplayed()} for cursor in self._cursors.values()]
-        if not left:
-            return self._library.interactions
-        return (one for index, one in left[0].items() if all(index in other for other in left))
+        # By identity: numbers are unique within a cassette only, and there may be several.
+        left = [{id(one) for one in cursor.unplayed()} for cursor in self._cursors.values()]
+        return (one for one in self._library.interactions if all(id(one) in those for those in left))

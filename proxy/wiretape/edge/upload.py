@@ -16,28 +16,27 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Upload:
-    """One request's body; read it once, by `stream` or by `hold`."""
+    """One request's body; read it once, by `stream`, or by `hold` and then perhaps by `stream`."""
 
     def __init__(self, raw: web.BaseRequest, tee: Tee) -> None:
         self._raw = raw
         self._tee = tee
-        self._held: bytes | None = None
+        self._held = b""
         self.bytes_in = 0
 
     def stream(self) -> AsyncIterator[bytes] | None:
-        """Give the body piece by piece, or None where the request has none."""
-        if self._held is not None:
-            return self._again(self._held) if self._raw.body_exists else None
+        """Give the body piece by piece, what was held first; None where the request has none."""
         return self._pieces() if self._raw.body_exists else None
 
     async def hold(self, bytes_max: int) -> bytes:
-        """Read the whole body; raises RequestTooLarge beyond the bound."""
+        """Read the whole body; raises RequestTooLarge beyond the bound, and keeps what was read."""
         held = bytearray()
         async for data in self._read():
             held += data
             if len(held) > bytes_max:
+                self._held = bytes(held)
                 raise RequestTooLarge(
-                    f"the body is over {bytes_max} bytes, more than matching holds (matched_body_max)"
+                    f"the body is over {bytes_max} bytes, more than is held to match it (matched_body_max)"
                 )
         self._held = bytes(held)
         return self._held
@@ -51,18 +50,18 @@ class Upload:
         self._tee.sent(Chunk(data, time.monotonic_ns()))
 
     async def _pieces(self) -> AsyncIterator[bytes]:
+        if self._held:
+            yield self._held
+            self._show(self._held)
         async for data in self._read():
             yield data
             self._show(data)
 
-    async def _again(self, held: bytes) -> AsyncIterator[bytes]:
-        yield held
-        self._show(held)
-
     async def _read(self) -> AsyncIterator[bytes]:
         if not self._raw.body_exists:
             return
-        self._answer_expectation(self._raw.headers)
+        if not self.bytes_in:
+            self._answer_expectation(self._raw.headers)
         while data := await self._raw.content.readany():
             self.bytes_in += len(data)
             yield data

@@ -1,8 +1,9 @@
-"""An upstream by aiohttp's own client: nothing followed, kept, decompressed or retried that was not asked for.
+"""An upstream by aiohttp's own client: nothing is followed, kept or decompressed, and no POST is sent twice.
 
 The traps that the arguments below avoid are measured in aiohttp 3.14.5: a connector limit of 100, a truncated
 gzip body that ends without error when aiohttp decompresses it, cookies that cross between clients, and a total
-timeout that cuts long streams.
+timeout that cuts long streams. What stays aiohttp's doing: an idempotent request without a body that finds a kept
+connection closed is sent once more, on a new one.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from msgspec import Struct
 from multidict import CIMultiDict
 from yarl import URL
 
-from wiretape.errors import UpstreamProtocolError, UpstreamTimeout, UpstreamTorn, UpstreamUnreachable
+from wiretape.errors import BadRequest, UpstreamProtocolError, UpstreamTimeout, UpstreamTorn, UpstreamUnreachable
 from wiretape.exchange import Chunk, Head, Headers, Request
 from wiretape.wire.headers import end_to_end, without
 from wiretape.wire.trace import TRACEPARENT, traceparent
 
 SWITCHING_PROTOCOLS = 101
+NOT_WAITING = float("inf")
 _OURS = frozenset({b"host", b"expect"})
 """Written anew for the upstream, or already answered here."""
 _NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -41,7 +43,7 @@ class UpstreamOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     connect_s: float = 10.0
     """Seconds for name, connect and TLS together."""
     first_byte_s: float = 600.0
-    """Seconds from the request's end to the response's head."""
+    """Seconds from the end of the request to the response's head."""
     idle_s: float = 300.0
     """Seconds between two chunks of a body; there is no total."""
     header_bytes_max: int = 65_536
@@ -55,7 +57,6 @@ class ClientUpstream:
 
     def __init__(self, options: UpstreamOptions) -> None:
         self.options = options
-        self._base = options.url.rstrip("/")
         self._origin = URL(options.url, encoded=True)
         self._path = self._origin.raw_path.rstrip("/")
         self._strip = options.prefix.rstrip("/") if options.strip_prefix else ""
@@ -67,77 +68,129 @@ class ClientUpstream:
             max_headers=options.headers_max,
             max_line_size=options.header_bytes_max,
             skip_auto_headers=_NOT_ADDED,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=options.connect_s, sock_read=options.idle_s),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=options.connect_s),
             trust_env=False,
         )
 
     async def open(self, request: Request, body: AsyncIterator[bytes] | None) -> ClientAnswer:
         """Pass the request on and wait for the head."""
+        options, headers = self.options, _as_text(outbound(request))
         try:
-            async with asyncio.timeout(self.options.connect_s + self.options.first_byte_s):
-                response = await self._send(request, body)
-        except aiohttp.ServerTimeoutError as error:
-            raise _timed_out(error, self.options) from error
+            async with asyncio.timeout(options.connect_s + options.first_byte_s) as deadline:
+                response = await self._send(request, headers, body and _timed(body, deadline, options.first_byte_s))
+        except aiohttp.ConnectionTimeoutError as error:
+            raise UpstreamUnreachable(f"{options.url} took no connection in {options.connect_s:g} s") from error
         except TimeoutError as error:
-            raise UpstreamTimeout(f"no response head from {self._base} in {self.options.first_byte_s:g} s") from error
+            raise UpstreamTimeout(f"no response head from {options.url} in {options.first_byte_s:g} s") from error
         except aiohttp.ClientResponseError as error:
-            raise UpstreamProtocolError(f"{self._base} answered with what is no HTTP response head") from error
+            raise UpstreamProtocolError(f"{options.url} answered with what is no HTTP response head") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise UpstreamUnreachable(
-                f"{self._base} could not be reached: {str(error) or type(error).__name__}"
-            ) from error
+            reason = str(error) or type(error).__name__
+            raise UpstreamUnreachable(f"{options.url} could not be reached: {reason}") from error
         return self._checked(response)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
 
-    async def _send(self, request: Request, body: AsyncIterator[bytes] | None) -> aiohttp.ClientResponse:
-        return await self._session.request(
-            request.method,
-            self._url(request.target),
-            allow_redirects=False,
-            data=body,
-            headers=_as_text(outbound(request)),
-        )
+    async def _send(
+        self, request: Request, headers: CIMultiDict[str], body: AsyncIterator[bytes] | None
+    ) -> aiohttp.ClientResponse:
+        url = self._url(request.target)
+        return await self._session.request(request.method, url, allow_redirects=False, data=body, headers=headers)
 
     def _url(self, target: str) -> URL:
         # The whole target goes in as the path: yarl would drop a fragment and a lone `?`, and we change no byte.
-        path = self._path + target.removeprefix(self._strip)
+        rest = target.removeprefix(self._strip)
+        path = self._path + (rest if rest.startswith("/") or rest == "*" else "/" + rest)
         return URL.build(scheme=self._origin.scheme, authority=self._origin.raw_authority, path=path, encoded=True)
 
     def _checked(self, response: aiohttp.ClientResponse) -> ClientAnswer:
         # aiohttp hands a 101 on as a success; there is nothing on our side that could speak the new protocol.
         if response.status == SWITCHING_PROTOCOLS:
             response.close()
-            raise UpstreamProtocolError(f"{self._base} switched protocols without being asked")
-        return ClientAnswer(response)
+            raise UpstreamProtocolError(f"{self.options.url} switched protocols without being asked")
+        return ClientAnswer(response, self.options.idle_s)
 
 
 class ClientAnswer:
     """A response of aiohttp's client, its body still encoded as it was sent."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
+    def __init__(self, response: aiohttp.ClientResponse, idle_s: float) -> None:
         self.head = Head(response.status, response.raw_headers, time.monotonic_ns(), response.reason or "")
+        self._response = response
+        self._idle_s = idle_s
+        self._loop = asyncio.get_running_loop()
+        self._waiting_since_s = self._loop.time()
+        self._alarm = self._loop.call_later(idle_s, self._check_idle)
+        self._notice_loss()
 
     async def chunks(self) -> AsyncIterator[Chunk]:
         """Give whatever one read brings; raises UpstreamTorn where the body breaks off or stalls."""
-        read = self._response.content.readany
+        read, now_s = self._response.content.readany, self._loop.time
         try:
-            while data := await read():
+            while True:
+                self._waiting_since_s = now_s()
+                data = await read()
+                self._waiting_since_s = NOT_WAITING
+                if not data:
+                    return
                 yield Chunk(data, time.monotonic_ns())
-        except aiohttp.SocketTimeoutError as error:
-            raise UpstreamTorn("the upstream's body stalled") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise UpstreamTorn("the upstream's body broke off") from error
+            raise UpstreamTorn(f"the upstream's body broke off: {str(error) or type(error).__name__}") from error
 
     def close(self) -> None:
         """Give the connection back when the body was read to its end, and close it otherwise."""
+        self._alarm.cancel()
         if self._response.content.is_eof() and self._response.content.exception() is None:
             self._response.release()
         else:
             self._response.close()
+
+    def _check_idle(self) -> None:
+        """Break off a body that stalls; one timer for each answer, so that a chunk costs no timer."""
+        left_s = self._waiting_since_s + self._idle_s - self._loop.time()
+        if left_s <= 0:
+            self._break(f"nothing came for {self._idle_s:g} s")
+        else:
+            self._alarm = self._loop.call_later(min(left_s, self._idle_s), self._check_idle)
+
+    def _notice_loss(self) -> None:
+        """Notice a lost connection: after a bad chunk aiohttp closes it, but does not tell whoever reads the body."""
+        protocol = self._response.connection and self._response.connection.protocol
+        # Compared with None: the protocol is a queue, and so false while it is empty.
+        closed = None if protocol is None else protocol.closed
+        if closed is not None:
+            closed.add_done_callback(self._lost)
+
+    def _lost(self, closed: asyncio.Future[None]) -> None:
+        closed.cancelled() or closed.exception()  # taken, so that nobody complains of an exception not retrieved
+        self._break("the connection was lost")
+
+    def _break(self, reason: str) -> None:
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError(reason))
+
+
+async def _timed(body: AsyncIterator[bytes], deadline: asyncio.Timeout, first_byte_s: float) -> AsyncIterator[bytes]:
+    """Let the wait for the head begin when the body has been sent: an upload may take its time."""
+    loop = asyncio.get_running_loop()
+    waiting = True
+    async for piece in body:
+        waiting = waiting and _postpone(deadline, None)
+        yield piece
+    if waiting:
+        _postpone(deadline, loop.time() + first_byte_s)
+
+
+def _postpone(deadline: asyncio.Timeout, when_s: float | None) -> bool:
+    """Move the deadline; answers whether anybody still waits (an answer may come before the upload's end)."""
+    try:
+        deadline.reschedule(when_s)
+    except RuntimeError:
+        return False
+    return True
 
 
 def outbound(request: Request) -> Headers:
@@ -146,7 +199,8 @@ def outbound(request: Request) -> Headers:
     trace = request.trace
     if trace is None or trace.parent_span_id is None:
         return headers
-    ours = traceparent(trace.client_trace_id or trace.trace_id, trace.client_span_id, sampled=trace.sampled)
+    where = trace.client or trace
+    ours = traceparent(where.trace_id, trace.client_span_id, sampled=where.sampled)
     return tuple((name, ours if name.lower() == TRACEPARENT else value) for name, value in headers)
 
 
@@ -155,11 +209,13 @@ def _as_text(headers: Headers) -> CIMultiDict[str]:
     spelling: dict[bytes, str] = {}
     fields: CIMultiDict[str] = CIMultiDict()
     for name, value in headers:
-        fields.add(spelling.setdefault(name.lower(), name.decode("ascii")), value.decode("utf-8", "surrogateescape"))
+        fields.add(spelling.setdefault(name.lower(), name.decode("ascii")), _utf8(name, value))
     return fields
 
 
-def _timed_out(error: Exception, options: UpstreamOptions) -> UpstreamTimeout | UpstreamUnreachable:
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return UpstreamUnreachable(f"{options.url} did not accept a connection in {options.connect_s:g} s")
-    return UpstreamTimeout(f"no response head from {options.url} in {options.idle_s:g} s")
+def _utf8(name: bytes, value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        message = f"the field {name.decode('ascii')} is no UTF-8; this engine cannot pass it on unchanged"
+        raise BadRequest(message) from error

@@ -1,0 +1,17 @@
+"""The rim is tested on both loops: the command line uses uvloop where the platform has it, other embedders asyncio."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+import uvloop
+
+BOTH = frozenset({"test_relay", "test_modes", "test_admin"})
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run the tests of whole exchanges once on each loop."""
+    asyncio_alone = {"asyncio": asyncio.new_event_loop}
+    return {**asyncio_alone, "uvloop": uvloop.new_event_loop} if item.path.stem in BOTH else asyncio_alone
