@@ -143,30 +143,23 @@ def _timed(work: Callable[[list[bytes]], None], pieces: list[bytes]) -> int:
     return time.perf_counter_ns() - start
 
 
-def say(line: str) -> None:
-    """One line of the table."""
-    sys.stdout.write(f"{line}\n")
-
-
-def main(rounds: int) -> None:
-    """Print the table."""
+def rows(rounds: int = 200) -> list[dict[str, str]]:
+    """Measure every variant; a row for each."""
     pieces = stream()
     joined = [b"".join(pieces[at : at + 16]) for at in range(0, len(pieces), 16)]
-    size = sum(map(len, pieces))
-    say(f"{len(pieces)} events, {size} bytes, best of {rounds} rounds")
-    say(f"{'variant':44}{'µs/event':>10}")
-    for name, work, some in (
-        ("framing", framing, rounds),
-        ("framing, typed decode", typed, rounds),
-        ("framing, typed decode, facts", facts, rounds),
-        ("all of it: Watch.chunk to the report", watched, rounds),
-        ("openai SDK: SSEDecoder", sdk_framing, max(rounds // 20, 3)),
-        ("openai SDK: SSEDecoder, json, construct", sdk, max(rounds // 20, 3)),
-    ):
-        say(f"{name:44}{measured(work, pieces, some):10.2f}")
-    coalesced = measured(facts, joined, rounds) * len(joined) / len(pieces)
-    say(f"{'framing, typed decode, facts; 16 events a read':44}{coalesced:9.2f}")
+    few = max(rounds // 20, 3)
+    found = {
+        "framing": measured(framing, pieces, rounds),
+        "framing, typed decode": measured(typed, pieces, rounds),
+        "framing, typed decode, facts": measured(facts, pieces, rounds),
+        "the same, 16 events a read": measured(facts, joined, rounds) * len(joined) / len(pieces),
+        "all of it: `Watch`, from chunk to report": measured(watched, pieces, rounds),
+        "openai SDK: `SSEDecoder`": measured(sdk_framing, pieces, few),
+        "openai SDK: `SSEDecoder`, JSON, construct": measured(sdk, pieces, few),
+    }
+    return [{"variant": name, "µs/event": f"{cost:.2f}"} for name, cost in found.items()]
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    for row in rows(int(sys.argv[1]) if len(sys.argv) > 1 else 200):
+        print(f"{row['variant']:44}{row['µs/event']:>10}")  # noqa: T201  a script speaks to its caller

@@ -1,0 +1,182 @@
+"""What a hop through Wiretape costs, beside going straight and beside nginx where it is installed, in one run.
+
+Upstream, contender and load are processes of their own. The load is plain asyncio, so it is slower than the C
+generator of a later harness: read the rows against each other, not as the machine's limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+JSON_BYTES, DELTAS, ROUNDS = 1_200, 200, 5
+CONNECTIONS, REQUESTS, STREAMS = 32, 4_000, 50
+
+UPSTREAM = f"""
+import asyncio, json, sys, uvloop
+BODY = json.dumps({{"text": "x" * {JSON_BYTES - 12}}}).encode()
+ANSWER = b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n%b" % (len(BODY), BODY)
+HEAD = b"HTTP/1.1 200 OK\\r\\nContent-Type: text/event-stream\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n"
+DELTA = b'event: thread.message.delta\\ndata: {{"id":"msg_1","object":"thread.message.delta","delta":{{"content":[{{"index":0,"type":"text","text":{{"value":" word"}}}}]}}}}\\n\\n'
+CHUNK = b"%x\\r\\n%b\\r\\n" % (len(DELTA), DELTA)
+class Upstream(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport, self.held = transport, b""
+    def data_received(self, data):
+        self.held += data
+        while b"\\r\\n\\r\\n" in self.held:
+            head, _, self.held = self.held.partition(b"\\r\\n\\r\\n")
+            if b"/stream" in head.split(b"\\r\\n")[0]:
+                self.transport.writelines([HEAD, *[CHUNK] * {DELTAS}, b"0\\r\\n\\r\\n"])
+            else:
+                self.transport.write(ANSWER)
+async def main():
+    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.Event().wait()
+uvloop.run(main())
+"""  # noqa: E501
+NGINX = """
+worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log /dev/null;
+events {{ worker_connections 4096; }}
+http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
+fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+upstream up {{ server 127.0.0.1:{up}; keepalive 512; }}
+server {{ listen 127.0.0.1:{port}; keepalive_requests 1000000;
+location / {{ proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection "";
+proxy_buffering off; }} }} }}
+"""
+
+
+async def load(port: int, target: str, each: int, connections: int, done: Callable[[bytes], int]) -> float:
+    """Ask `each` times on every connection; gives the seconds it took."""
+    request = f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(each):
+            writer.write(request)
+            held = b""
+            while not done(held):
+                held += await reader.read(262_144)
+        writer.close()
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(connections)))
+    return time.perf_counter() - begun
+
+
+def json_done(held: bytes) -> int:
+    """Tell a whole JSON answer by its length."""
+    return b"\r\n\r\n" in held and held.endswith(b'"}') and len(held) > JSON_BYTES
+
+
+def stream_done(held: bytes) -> int:
+    """Tell a whole stream by its last chunk."""
+    return held.endswith(b"0\r\n\r\n")
+
+
+@asynccontextmanager
+async def process(*words: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a contender."""
+    child = await asyncio.create_subprocess_exec(
+        *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        yield child
+    finally:
+        child.terminate()
+        await child.wait()
+
+
+@asynccontextmanager
+async def wiretape(up: int, folder: Path, *flags: str) -> AsyncIterator[tuple[int, int]]:
+    """Run Wiretape in front of the upstream; gives its port and process id."""
+    ready = Path(tempfile.mkdtemp(dir=folder)) / "ready.json"
+    words = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ready-file", str(ready)]
+    where = ["--upstream", f"http://127.0.0.1:{up}"]
+    async with process(sys.executable, "-m", "wiretape", "serve", *words, *where, *flags) as child:
+        while not ready.exists():  # noqa: ASYNC110  another process's file
+            await asyncio.sleep(0.02)
+        yield int(json.loads(ready.read_text())["traffic"].rpartition(":")[2]), child.pid
+
+
+@asynccontextmanager
+async def nginx(up: int, folder: Path) -> AsyncIterator[tuple[int, int]]:
+    """Run nginx in front of the upstream, unbuffered, with upstream keep-alive."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, up=up, port=port))
+    async with process("nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")) as child:
+        await asyncio.sleep(0.5)
+        yield port, child.pid
+
+
+def cpu_s(pid: int) -> float:
+    """Read a process's CPU time with its children's, from /proc."""
+    family = [pid, *(int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    ticks = (Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[11:13] for one in family)
+    return sum(int(user) + int(system) for user, system in ticks) / os.sysconf("SC_CLK_TCK")
+
+
+async def measure() -> list[dict[str, Any]]:
+    """Interleave the contenders, several rounds; gives a row for each."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        upstream = await stack.enter_async_context(process(sys.executable, "-c", UPSTREAM))
+        assert upstream.stdout is not None
+        up = int(await upstream.stdout.readline())
+        ports = {"direct": (up, upstream.pid)}
+        if shutil.which("nginx"):
+            ports["nginx"] = await stack.enter_async_context(nginx(up, folder))
+        quiet = ("--ledger", "none")
+        ports["wiretape, forward"] = await stack.enter_async_context(wiretape(up, folder, *quiet))
+        ledger = ("--ledger", f"sqlite:///{folder}/ledger.db")
+        ports["wiretape, forward, ledger"] = await stack.enter_async_context(wiretape(up, folder, *ledger))
+        record = ("--mode", "record", "--cassette", str(folder / "bench"), *quiet)
+        ports["wiretape, record"] = await stack.enter_async_context(wiretape(up, folder, *record))
+        found: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in ports}
+        for _ in range(ROUNDS):
+            for name, (port, pid) in ports.items():
+                found[name].append(await _round(port, pid))
+    return [_row(name, rounds) for name, rounds in found.items()]
+
+
+async def _round(port: int, pid: int) -> tuple[float, float, float, float]:
+    before = cpu_s(pid)
+    json_s = await load(port, "/json", REQUESTS // CONNECTIONS, CONNECTIONS, json_done)
+    between = cpu_s(pid)
+    stream_s = await load(port, "/v1/threads/thread_1/stream", 2, STREAMS, stream_done)
+    return json_s, between - before, stream_s, cpu_s(pid) - between
+
+
+def _row(name: str, rounds: list[tuple[float, float, float, float]]) -> dict[str, Any]:
+    requests = REQUESTS // CONNECTIONS * CONNECTIONS
+    events = 2 * STREAMS * DELTAS
+    json_s, json_cpu, stream_s, stream_cpu = (statistics.median(column) for column in zip(*rounds, strict=True))
+    return {
+        "contender": name,
+        "JSON requests/s": f"{requests / json_s:,.0f}",
+        "CPU µs/request": f"{json_cpu / requests * 1e6:.0f}",
+        "events/s": f"{events / stream_s:,.0f}",
+        "CPU µs/event": f"{stream_cpu / events * 1e6:.1f}",
+        "spread of requests/s": f"{min(r[0] for r in rounds) / max(r[0] for r in rounds):.2f}",
+    }
+
+
+if __name__ == "__main__":
+    for row in asyncio.run(measure()):
+        print(row)  # noqa: T201  a script speaks to its caller
