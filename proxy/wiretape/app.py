@@ -141,11 +141,11 @@ class Proxy:
             config.telemetry, self._gauges(), logger, peers=_peers(behind), environ=environ, exporter=exporter
         )
         self._fanout = Fanout((*self._telemetry.sinks, *_ledger(config), *sinks), config.telemetry, logger)
-        reports = Redacted(self._fanout)
-        self._runs = Runs(config.runs, reports.run, lambda: new_bits(64))
+        self._reports = Redacted(self._fanout)
+        self._runs = Runs(config.runs, self._reports.run, lambda: new_bits(64))
         self._open.push_async_callback(asyncio.to_thread, self._flush)
         source = await self._source(behind)
-        self.relay = Relay(source, self._runs, reports, logger, streams_max=config.edge.streams_max)
+        self.relay = Relay(source, self._runs, self._reports, logger, streams_max=config.edge.streams_max)
         self._sweep(asyncio.get_running_loop().time())
         self._open.callback(self._stop_sweeping)
         await self._listen(*addresses)
@@ -225,7 +225,8 @@ class Proxy:
 
     def _dropped(self) -> dict[str, int]:
         recorder = self._recording.dropped if self._recording else 0
-        return {**self._fanout.dropped, "runs_evicted": self._runs.evicted, "recorder": recorder}
+        ours = {"redaction": self._reports.dropped, "runs_evicted": self._runs.evicted, "recorder": recorder}
+        return {**self._fanout.dropped, **ours}
 
     def _sweep(self, due_s: float) -> None:
         """Abandon what is overdue, and see how late the loop is."""

@@ -186,8 +186,11 @@ def test_a_recording_that_goes_on_is_added_behind_what_is_there() -> None:
 
 
 def test_a_recording_that_was_added_already_is_not_added_again() -> None:
-    first, then = tape(taken(request())), replace(tape(taken(request("POST"))), header=later("07"))
-    assert joined(joined(first, then), then) == joined(first, then)
+    first, then = tape(taken(request())), tape(taken(request("POST")))
+    then = replace(then, header=replace(later("07"), id="5ca1ab1e"))
+    once = joined(first, then)
+    assert joined(once, then) == once
+    assert len(joined(once, replace(then, header=replace(then.header, id="0ther"))).interactions) == 3
 
 
 @pytest.mark.parametrize("recorded", ["", "yesterday", "2026-11-23T02:00:00Z"])

@@ -10,8 +10,17 @@ from wiretape.exchange import Headers
 FORM: Headers = ((b"Content-Type", b"application/x-www-form-urlencoded"),)
 
 
+TEXT: Headers = ((b"Content-Type", b"text/plain"),)
+
+
 def made(target: str = "/v1/x", body: bytes = b"", headers: Headers = (), method: str = "POST") -> Key:
     return key(method, target, headers, body)
+
+
+def sent(boundary: str, content: str, parameter: str) -> Key:
+    part = f'--{boundary}\r\nContent-Disposition: form-data; name="f"\r\n\r\n{content}\r\n--{boundary}--\r\n'
+    headers = ((b"Content-Type", f"multipart/form-data; {parameter}".encode()),)
+    return made(body=part.encode(), headers=headers)
 
 
 values = st.recursive(
@@ -45,7 +54,11 @@ def test_other_values_are_other_keys(one: object, other: object) -> None:
         (made("/v1/x?a=%41"), made("/v1/x?a=A")),
         (made(body=b"a=1&b=%20", headers=FORM), made(body=b"b=+&a=1", headers=FORM)),
         (made("/?key={{secret:key#1}}"), made("/?key={{secret:key#7}}")),
-        (made(body=b'{"a":"{{secret:key#1}}"}'), made(body=b'{"a":"{{secret:key#2}}"}')),
+        (made(body=b'{"a":"{{secret:key#1}}"}'), made(body=b'{"a":"{{secret:bearer#2}}"}')),
+        (made(body=b"1e16"), made(body=b"10000000000000000")),
+        (made(body=b"0.10"), made(body=b"0.1")),
+        (made("/v1/x?a=\u00e9"), made("/v1/x?a=%C3%A9")),
+        (sent("A,A1", "x", 'Boundary="A,A1"'), sent("B", "x", "boundary=B")),
         (made(headers=((b"X-A", b"1"),)), made(headers=((b"User-Agent", b"2"),))),
         (made(body=b"--ab\r\nx\r\n--ab--", headers=((b"Content-Type", b"multipart/form-data; boundary=ab"),)),
          made(body=b"--Cd9\r\nx\r\n--Cd9--", headers=((b"content-type", b'multipart/form-data; boundary="Cd9"'),))),
@@ -69,7 +82,14 @@ def test_what_means_the_same_has_one_key(one: Key, other: Key) -> None:
         (made(body=b"\xff"), made(body=b"\xfe")),
         (made(body=b"9007199254740993"), made(body=b"9007199254740992")),
         (made(body=b"null"), made()),
-        (made(body=b'{"a":"{{secret:key#1}}"}'), made(body=b'{"a":"{{secret:org#1}}"}')),
+        (made("/v1/x?a=%FF"), made("/v1/x?a=%FE")),
+        (made(body=b"a=%FF", headers=FORM), made(body=b"a=%FE", headers=FORM)),
+        (made(body=b'{"a":1,"a":2}'), made(body=b'{"a":2}')),
+        (made(body=b"9007199254740993.0"), made(body=b"9007199254740992.0")),
+        (made(body=b"0.1"), made(body=b"0.10000000000000000001")),
+        (made(body=b"NaN"), made(body=b"null")),
+        (made(body=b"1", headers=TEXT), made(body=b"1.0", headers=TEXT)),
+        (sent("e", "xe", "boundary=e"), sent("e", "exe", "boundary=e")),
     ],
 )
 def test_what_means_something_else_has_another_key(one: Key, other: Key) -> None:
@@ -77,7 +97,18 @@ def test_what_means_something_else_has_another_key(one: Key, other: Key) -> None
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"\xff", b"[" * 100_000, b"1" * 5000, b'"\\ud800"', b"[" * 900 + b"]" * 900, b"1e999"]
+    "body",
+    [
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        b"1" * 5000,
+        b'"\\ud800"',
+        b"[" * 900 + b"]" * 900,
+        b"1e999",
+        b"1e-999",
+        b"1e9999999999999999999",
+    ],
 )
 def test_a_body_that_is_no_comparable_json_is_compared_by_its_bytes(body: bytes) -> None:
     assert meaning((), body).kind in {"bytes", "json"}

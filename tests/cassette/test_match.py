@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from support.tapes import JSON, KEY, request, resealed, taken, tape
 from wiretape.cassette.format import Interaction
 from wiretape.cassette.match import Cursor, Library, Miss
+from wiretape.cassette.secrets import Secrets
 from wiretape.errors import BodyTooLarge
 from wiretape.exchange import How, Request
 
@@ -34,6 +35,33 @@ def test_equal_requests_are_answered_in_recorded_order() -> None:
     asked = [ASKED[0], ASKED[1], ASKED[1], ASKED[0]]
     expected = [b'{"id":"thread_aaa111"}', b"queued", b"completed", b'{"id":"thread_bbb222"}']
     assert bodies(library().session("x"), asked) == expected
+
+
+def test_a_conversation_that_names_its_words_and_keys_in_odd_places_replays() -> None:
+    shared = Secrets()
+    opaque = b"Opaque-Value-123"
+    bearer = ((b"Authorization", b"Bearer " + opaque), *JSON)
+    cookie = (b"Cookie", b"step=completed; role=assistant")
+    conversation = [
+        (request("GET", "/config"), b""),
+        (request("POST", "/assistants", (*JSON, cookie)), b'{"required":["a"]}'),
+        (request("POST", "/words", ((b"Authorization", b"Bearer Assistant"), *JSON)), b'{"role":"assistant"}'),
+        (request("GET", f"/a?key={opaque.decode()}"), b""),
+        (request("POST", "/b", bearer), b'{"k":"' + opaque + b'"}'),
+    ]
+    answer = b'{"password":"required","status":"completed","role":"assistant"}'
+    lines = [
+        taken(asked, body, chunks=[answer], index=i, secrets=shared) for i, (asked, body) in enumerate(conversation)
+    ]
+    assert b'"status":"completed","role":"assistant"' in lines[-1][1]
+    for first in range(len(conversation)):
+        cursor = Library([tape(*lines)]).session("x")
+        assert None not in bodies(cursor, conversation[first:])
+
+
+def test_a_body_in_a_coding_that_cannot_be_undone_is_a_miss() -> None:
+    headers = ((b"Content-Encoding", b"br"),)
+    assert isinstance(library().session("x").find(request("POST", headers=headers), b"\xff"), Miss)
 
 
 def test_after_the_last_a_read_repeats_it_and_a_write_misses() -> None:

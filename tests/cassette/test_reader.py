@@ -127,7 +127,7 @@ def test_sealing_again_takes_an_edit_for_good() -> None:
         (TAPE + REQ + line(k="end", i=1, how="exploded"), 3, "exploded"),
         (TAPE + REQ + line(k="res", i=1, s=20), 3, ">= 200"),
         (TAPE + REQ + line(k="ev", i=1), 3, "needs `d`, `raw` or `b64`"),
-        (TAPE + REQ + line(k="res", i=1, s=200, h=[["a", "b\r\nc: d"]]), 3, "can be no header field"),
+        (TAPE + REQ + line(k="res", i=1, s=200, h=[["a", "b\r\nc: d"]]), 3, "may not stand in one"),
         (TAPE + REQ + line(k="res", i=1, s=200, h=[["a", "→"]]), 3, "latin-1"),
         (TAPE + line(k="req", i=1, m="GET /", u="/"), 2, "can be no method"),
         (TAPE + line(k="req", i=1, m="GET", u="/ HTTP/1.1\r\n"), 2, "can be no target"),
@@ -175,3 +175,11 @@ fields = st.fixed_dictionaries(
 def test_hostile_lines_are_read_or_refused(lines: list[bytes]) -> None:
     with contextlib.suppress(CassetteError):
         sealed(read(TAPE + b"".join(lines), "j"))
+
+
+def test_aliases_that_expand_to_far_more_than_the_file_are_refused() -> None:
+    bomb = (
+        b'{"k":"tape","v":1,"ids":{"a":"' + b"x" * 256 + b'"}}\n' + line(k="req", i=1, m="GET", u="/" + "{{a}}" * 9999)
+    )
+    with pytest.raises(CassetteError, match="line 2: the aliases up to here expand to far more than the file"):
+        read(bomb, "x")

@@ -10,7 +10,7 @@ from support.tapes import JSON, KEY, MS, STREAM, journal, only, request, taken, 
 from wiretape.cassette.format import Ended
 from wiretape.cassette.recorder import RecordLimits, Take, fitted
 from wiretape.cassette.secrets import Secrets
-from wiretape.errors import BodyTooLarge, DecodeFailed, FrameTooLarge
+from wiretape.errors import BodyTooLarge, CassetteError, DecodeFailed, FrameTooLarge
 from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
 
 GZIP: Headers = ((b"Content-Encoding", b"gzip"),)
@@ -108,19 +108,61 @@ def test_a_compressed_event_stream_is_stored_in_frames() -> None:
     assert sum(size for _, size in one.chunks) == len(FRAMES)
 
 
+PACKED = gzip.compress(BODY)
+
+
 @pytest.mark.parametrize(
-    ("packed", "coding"), [(gzip.compress(BODY)[:-9], b"gzip"), (b"not packed", b"gzip"), (b"\xff\x00", b"br")]
+    ("packed", "codings"),
+    [
+        (PACKED[:-9], [b"gzip"]),
+        (b"not packed", [b"gzip"]),
+        (b"\xff\x00", [b"br"]),
+        (PACKED, [b"br, gzip"]),
+        (PACKED, [b"gzip", b"zstd"]),
+    ],
 )
-def test_what_cannot_be_decoded_is_kept_raw_with_its_coding(packed: bytes, coding: bytes) -> None:
-    headers = ((b"Content-Encoding", coding),)
-    one = only(tape(taken(request(), headers=headers, chunks=[packed], how=How.UPSTREAM_FAILED)))
-    assert (one.body, one.enc, one.headers) == (packed, None, headers)
+def test_a_body_in_a_coding_that_cannot_be_undone_is_not_stored(packed: bytes, codings: list[bytes]) -> None:
+    headers = tuple((b"Content-Encoding", coding) for coding in codings)
+    one = take()
+    lines = one.head(Head(200, headers, 0)) + one.chunk(Chunk(packed, 0))
+    with pytest.raises(DecodeFailed):
+        one.end(Ending(How.COMPLETE, 0))
+    kept = only(tape(lines + one.cut()))
+    assert (kept.playable, kept.body) == (False, b"")
 
 
-def test_a_secret_inside_a_coding_that_cannot_be_undone_whole_is_not_stored() -> None:
-    packed = gzip.compress(b"x" * 4000 + KEY + BODY)[:-9]
-    with pytest.raises(DecodeFailed, match="not stored"):
-        taken(request(headers=((b"api-key", KEY),)), headers=GZIP, chunks=[packed])
+@pytest.mark.parametrize(
+    ("packed", "codings"),
+    [
+        (PACKED, [b"gzip, identity"]),
+        (PACKED, [b"identity", b"gzip"]),
+        (gzip.compress(PACKED), [b"gzip,gzip"]),
+        (gzip.compress(zlib.compress(BODY)), [b"deflate", b"GZip"]),
+    ],
+)
+def test_lists_of_codings_are_undone_from_the_last_to_the_first(packed: bytes, codings: list[bytes]) -> None:
+    headers = tuple((b"Content-Encoding", coding) for coding in codings)
+    one = only(tape(taken(request("POST", headers=headers), packed, headers=headers, chunks=[packed])))
+    assert (one.body, one.request_body, one.headers) == (BODY, BODY, ())
+
+
+def test_a_compressed_body_that_was_torn_is_stored_decoded_as_far_as_it_came() -> None:
+    one = only(tape(taken(request(), headers=GZIP, chunks=[PACKED[:-9]], how=How.UPSTREAM_FAILED)))
+    assert BODY.startswith(one.body)
+    assert (one.body != b"", one.how, one.headers) == (True, Ended.UPSTREAM_FAILED, ())
+
+
+@pytest.mark.parametrize("status", [0, 99, 101, 1000])
+def test_a_status_that_no_reader_takes_is_not_stored(status: int) -> None:
+    one = take()
+    with pytest.raises(CassetteError, match=f"The status {status} is no final status"):
+        one.head(Head(status, JSON, 0))
+    assert one.cut() == []
+
+
+def test_a_method_that_no_reader_takes_is_not_stored() -> None:
+    with pytest.raises(CassetteError, match="no token"):
+        take(request("GET\u00e9")).head(Head(200, JSON, 0))
 
 
 def test_an_empty_body_with_a_coding_is_empty() -> None:

@@ -99,3 +99,31 @@ def test_a_sync_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert error is not None
     assert error.errno == errno.EIO
     journal.close()
+
+
+def test_a_disk_that_cannot_even_cut_back_still_gives_the_first_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal.open(tmp_path / "a")
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "pwrite", fail)
+    monkeypatch.setattr(os, "ftruncate", fail)
+    written = journal.append(b"abc\n")
+    assert written.kept == 0
+    assert written.error is not None
+    journal.close()
+
+
+def test_a_journal_takes_no_more_than_a_reader_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal.open(tmp_path / "a", 8)
+    assert journal.append(b"1234567\n") == Written(8)
+    written = journal.append(b"\n")
+    assert written.error is not None
+    assert written.error.errno == errno.EFBIG
+    monkeypatch.setattr("wiretape.edge.journal.CASSETTE_BYTES_MAX", 4)
+    with pytest.raises(CassetteError, match="over 4 bytes"):
+        journal.read()
+    journal.close()

@@ -55,6 +55,7 @@ def test_what_was_watched_is_sealed_and_loads(stem: Path) -> None:
     assert (sealed.path, sealed.interactions, sealed.incomplete) == (tape_path(stem), 2, 0)
     content = load(sealed.path)
     assert content.header.upstream == "https://api.example.com"
+    assert len(content.header.id) == 16
     assert [(one.target, one.body, one.t0_ms) for one in content.interactions] == [
         ("/v1/threads", b'{"id":"thread_abc123"}', 0),
         ("/v1/runs", b"".join(FRAMES), 7),
@@ -268,6 +269,84 @@ def test_a_killed_recorder_loses_nothing_that_had_ended_on_disk(stem: Path) -> N
     assert sum(one.how is Ended.COMPLETE for one in found) >= ended - 1 > 0
     assert all(one.body == b"data: {}\n\n" * 400 for one in found if one.how is Ended.COMPLETE)
     assert [one.target for one in found] == [f"/v1/{number}" for number in range(len(found))]
+
+
+def test_what_was_sealed_before_a_crash_is_not_recorded_twice(stem: Path) -> None:
+    recording = begun(stem)
+    watched(recording.observer(request("POST")), [b"{}"])
+    wait_until_written(recording)
+    left = journal_path(stem)
+    while b'"end"' not in left.read_bytes():
+        os.sched_yield()
+    data = left.read_bytes()
+    recording.seal()
+    left.write_bytes(data)
+    again = begun(stem, wall_ns=WALL_NS + 60_000 * MS)
+    watched(again.observer(request("PUT")), [b"{}"])
+    again.seal()
+    assert [one.method for one in load(tape_path(stem)).interactions] == ["POST", "PUT"]
+
+
+def test_a_recording_over_an_old_one_keeps_nothing_of_a_journal_that_was_left(stem: Path) -> None:
+    recording = begun(stem)
+    watched(recording.observer(request("POST")), [b"{}"])
+    data = stopped(recording)
+    journal_path(stem).write_bytes(data)
+    again = begun(stem, over=True)
+    watched(again.observer(request("PUT")), [b"{}"])
+    again.seal()
+    assert [one.method for one in load(tape_path(stem)).interactions] == ["PUT"]
+
+
+def test_a_recording_over_an_old_one_in_which_nothing_happened_costs_nothing(stem: Path) -> None:
+    recording = begun(stem)
+    watched(recording.observer(request("POST")), [b"{}"])
+    kept = recording.seal().path.read_bytes()
+    assert begun(stem, over=True).seal().interactions == 1
+    assert tape_path(stem).read_bytes() == kept
+
+
+def test_a_disk_that_is_full_at_the_start_refuses_the_recording(stem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fail)
+        with pytest.raises(CassetteError, match="cannot be written: No space left on device"):
+            begun(stem)
+    begun(stem).seal()
+
+
+def test_a_writer_that_dies_says_so_and_every_later_exchange_counts_as_dropped(
+    stem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = begun(stem)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError(KEY.decode())
+
+    monkeypatch.setattr(recording._journal, "append", fail)
+    watched(recording.observer(request("POST")), [b"x"])
+    recording._thread.join()
+    assert recording.reason is not None
+    assert "the recorder failed (RuntimeError)" in recording.reason
+    before = recording.dropped
+    watched(recording.observer(request("POST")), [b"x"])
+    assert recording.dropped == before + 1
+    recording.seal()
+
+
+def test_a_cassette_that_is_full_stops_the_recording_while_it_can_still_be_read(
+    stem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wiretape.edge.recording.CASSETTE_BYTES_MAX", 4000)
+    recording = begun(stem)
+    while recording.reason is None:
+        watched(recording.observer(request("POST")), [b"x" * 200])
+        wait_until_written(recording)
+    assert "The cassette is full" in recording.reason
+    assert journal_path(stem).stat().st_size <= 4000
+    assert recording.seal().interactions > 0
 
 
 def test_no_journal_byte_holds_the_key(stem: Path) -> None:

@@ -93,8 +93,9 @@ def test_sealing_what_a_crash_left_closes_what_was_open(tmp_path: Path) -> None:
 def test_sealing_adds_to_a_cassette_that_is_there_and_only_once(tmp_path: Path) -> None:
     stem = tmp_path / "a"
     write_tape(tape(FIRST), tape_path(stem))
+    left = journal(taken(request("PUT"))).replace(b'"ids"', b'"id":"5ca1ab1e","ids"', 1)
     for _ in range(2):
-        journal_path(stem).write_bytes(journal(taken(request("PUT"))))
+        journal_path(stem).write_bytes(left)
         assert seal_journal(stem).interactions == 2
     journal_path(stem).write_bytes(journal(taken(request("PUT"))))
     assert seal_journal(stem, over=True).interactions == 1
@@ -137,3 +138,17 @@ def test_a_listing_tells_of_every_cassette_and_of_those_it_cannot_read(tmp_path:
 
 def test_a_time_is_written_in_utc_and_whole_seconds() -> None:
     assert tapes.timestamp(WALL_NS + 999_999_999) == "2026-11-23T03:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("upstream", "shown"),
+    [
+        ("https://u:p@h:8443/v1?key=x@y#z", "https://h:8443/v1"),
+        ("https://u@v:p@w@h", "https://h"),
+        ("http://[::1]:80/", "http://[::1]:80/"),
+        ("https://u:p/w@h", "https://"),
+        ("sandbox", "sandbox"),
+    ],
+)
+def test_an_upstream_is_named_without_what_may_be_secret_in_it(upstream: str, shown: str) -> None:
+    assert tapes.cleaned(upstream) == shown

@@ -25,6 +25,11 @@ VERSION = 1
 _SHA_DIGITS = 16
 _FIELD_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FIELD_VALUE = re.compile(rb"[^\r\n\x00]*")
+STATUS_MIN, STATUS_MAX = 200, 999
+"""Final statuses of HTTP: no other is stored, read or served."""
+METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""A token (RFC 9110 section 5.6.2)."""
+
 _NO_BODY_STATUSES = frozenset({204, 304})
 _NOT_SERVED = fields.HOP_BY_HOP | {b"content-length", b"set-cookie"}
 
@@ -49,6 +54,9 @@ class Header(Struct, frozen=True, kw_only=True):
     recorded: str = ""
     """When the recording began, in UTC (`2026-11-23T03:00:00Z`); empty where the source did not say."""
     upstream: str = ""
+    """Without user, password and query."""
+    id: str = ""
+    """Of the recording that was written last: what was sealed already is not sealed again. Empty where unknown."""
 
 
 class Interaction(Struct, frozen=True, kw_only=True):
@@ -142,12 +150,12 @@ def render(tape: Tape) -> Iterator[bytes]:
 
 
 def joined(first: Tape, then: Tape) -> Tape:
-    """Both tapes as one recording that went on later. A tape that was joined already is not joined again."""
+    """Both tapes as one recording that went on later. The recording that was joined last is not joined again."""
+    if then.header.id and then.header.id == first.header.id:
+        return first
     shift_ms, last = _later_ms(first.header, then.header), max((one.index for one in first.interactions), default=0)
     added = tuple(replace(one, index=one.index + last, t0_ms=one.t0_ms + shift_ms) for one in then.interactions)
-    if added and _told(first.interactions[-len(added) :]) == _told(added):
-        return first
-    header = replace(first.header, by=then.header.by)
+    header = replace(first.header, by=then.header.by, id=then.header.id)
     return Tape(header=header, interactions=first.interactions + added, notes=first.notes + then.notes)
 
 
@@ -166,14 +174,11 @@ def _later_ms(first: Header, then: Header) -> int:
     return max(round((began_again - began).total_seconds() * 1000), 0)
 
 
-def _told(interactions: tuple[Interaction, ...]) -> list[Interaction]:
-    return [replace(one, index=0) for one in interactions]
-
-
 def header_line(header: Header, ids: dict[str, str] | None = None) -> bytes:
     """The `tape` line."""
     line: Fields = {"k": "tape", "v": VERSION, "by": header.by, "recorded": header.recorded}
-    return encode(line | {"upstream": header.upstream, "ids": ids or {}})
+    recording = {"id": header.id} if header.id else {}
+    return encode(line | {"upstream": header.upstream} | recording | {"ids": ids or {}})
 
 
 def request_line(interaction: Interaction, aliases: Aliases) -> bytes:

@@ -33,10 +33,12 @@ def find(text: str) -> list[str]:
 class Aliases:
     """The id table of one cassette; `see` lets it grow, in order of first appearance.
 
-    `table` maps an alias (`thread#1`) to the id as recorded.
+    `table` maps an alias (`thread#1`) to the id as recorded. With `expansion_max`, expanding raises ValueError once
+    the ids that were put back are longer than that together.
     """
 
-    def __init__(self, table: Mapping[str, str] | None = None) -> None:
+    def __init__(self, table: Mapping[str, str] | None = None, expansion_max: int | None = None) -> None:
+        self._room = expansion_max
         self.table: dict[str, str] = dict(table or {})
         self._names = {identity: alias for alias, identity in self.table.items()}
         self._counts: dict[str, int] = {}
@@ -72,4 +74,9 @@ class Aliases:
         return f"{{{{{alias}}}}}" if alias else found
 
     def _original(self, match: re.Match[str]) -> str:
-        return "{{" if match[1] is None else self.table.get(match[1], match[0])
+        original = "{{" if match[1] is None else self.table.get(match[1], match[0])
+        if self._room is not None:
+            self._room -= len(original)
+            if self._room < 0:
+                raise ValueError("the aliases up to here expand to far more than the file")
+        return original

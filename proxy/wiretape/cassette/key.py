@@ -1,34 +1,27 @@
 """What a request is matched by: method, path, query as a multiset, and its body by meaning.
 
-Made from the redacted request, on both sides; a placeholder counts by its type alone, because its number
-depends on the order of recording. JSON is compared as JSON (order of keys, white space and `1.0` for `1` do
-not count), forms as pairs, multipart without its boundary, anything else by its hash.
+Made from the redacted request, on both sides; every placeholder counts as the same, because type and number depend
+on the order of recording. JSON is compared as JSON (order of keys, white space and `1.0` for `1` do not count), but
+by its bytes where not every reader takes it for the same value; forms as pairs, multipart without its boundary,
+anything else by its hash.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
+from decimal import Decimal
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
-import msgspec
 from msgspec import Struct
 
+from wiretape.cassette.multipart import split
 from wiretape.cassette.secrets import unnumbered
 from wiretape.exchange import Headers
-from wiretape.wire.headers import media_type, value
+from wiretape.wire.headers import media_type
 
-_EXACT_FLOAT_MAX = 1 << 53
-_BOUNDARY = re.compile(r'boundary="?([^";,]+)')
-
-
-def _number(text: str) -> float | int:
-    number = float(text)
-    return int(number) if number.is_integer() and abs(number) < _EXACT_FLOAT_MAX else number
-
-
-_JSON = msgspec.json.Decoder(float_hook=_number)
+_DIGITS_MAX = 400
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -52,9 +45,15 @@ class Key(Struct, frozen=True):
 
 def key(method: str, target: str, headers: Headers, body: bytes) -> Key:
     """The key of a redacted, content-decoded request."""
-    path, _, query = unnumbered(target.encode()).decode().partition("?")
+    path, _, query = unnumbered(target.encode()).partition(b"?")
     meant = meaning(headers, body)
-    return Key(method, path, _pairs(query), meant.kind, _digest(meant))
+    return Key(method, path.decode(), pairs(query), meant.kind, _digest(meant))
+
+
+def pairs(query: bytes) -> Pairs:
+    """A query or form as a multiset. Text stands for bytes (Latin-1): no two bytes become one character."""
+    found = parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    return tuple(sorted(found))
 
 
 def meaning(headers: Headers, body: bytes) -> Meaning:
@@ -64,29 +63,51 @@ def meaning(headers: Headers, body: bytes) -> Meaning:
         return Meaning("none", None)
     media = media_type(headers)
     if media == "application/x-www-form-urlencoded":
-        return Meaning("form", _pairs(body.decode("utf-8", "replace")))
+        return Meaning("form", pairs(body))
     if media.startswith("multipart/"):
-        return Meaning("multipart", _hash(_without_boundary(body, headers)))
-    return _json(body) or Meaning("bytes", _hash(body))
+        return Meaning("multipart", [_hash(part) for part in split(body, headers)[::2]])
+    return (_json(body) if media in {"", "application/json"} or media.endswith("+json") else None) or _bytes(body)
+
+
+def _bytes(body: bytes) -> Meaning:
+    return Meaning("bytes", _hash(body))
 
 
 def _json(body: bytes) -> Meaning | None:
-    """None for what is no JSON, and for what is too deep or too large a number to be written again."""
+    """None for what is no JSON, is too deep, or holds repeated keys or numbers that readers round differently."""
     try:
-        found = Meaning("json", _JSON.decode(body))
+        found = Meaning("json", _read(body.decode()))
         _digest(found)
-    except (msgspec.DecodeError, ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         return None
     return found
 
 
-def _without_boundary(body: bytes, headers: Headers) -> bytes:
-    named = _BOUNDARY.search(value(headers, b"content-type") or "")
-    return body.replace(named[1].strip().encode("latin-1"), b"") if named else body
+def _read(text: str) -> object:
+    return json.loads(text, object_pairs_hook=_object, parse_float=_number, parse_constant=_refused)
 
 
-def _pairs(query: str) -> Pairs:
-    return tuple(sorted(parse_qsl(query, keep_blank_values=True)))
+def _object(found: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(found)
+    if len(made) < len(found):
+        raise ValueError("a key is repeated")
+    return made
+
+
+def _number(text: str) -> float | int:
+    """A whole number exactly, in whatever form; any other only where a double is what the text says."""
+    exact = Decimal(text)
+    if exact.adjusted() > _DIGITS_MAX:
+        raise ValueError("the number is too large")
+    if exact == exact.to_integral_value():
+        return int(exact)
+    if Decimal(repr(float(text))) != exact:
+        raise ValueError("the number is finer than a double")
+    return float(text)
+
+
+def _refused(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no JSON")
 
 
 def _digest(meant: Meaning) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 
+from wiretape.cassette.coding import Decoded, decoded
 from wiretape.cassette.format import Interaction, Tape
 from wiretape.cassette.ids import find as find_ids
 from wiretape.cassette.key import Key, key
 from wiretape.cassette.miss import Asked, Miss, explain
-from wiretape.cassette.recorder import decoded, redacted_target, redactor_for
+from wiretape.cassette.recorder import redacted_target, redactor_for
 from wiretape.cassette.secrets import Secrets
+from wiretape.errors import DecodeFailed
 from wiretape.exchange import Request
 
 __all__ = ["Cursor", "Library", "Miss"]
@@ -70,7 +72,7 @@ class Cursor:
     def _asked(self, request: Request, body: bytes) -> Asked:
         """The request as the recorder would have stored it."""
         redactor = redactor_for(request, self._secrets)
-        came = decoded([body], request.headers, _DECODED_BYTES_MAX)
+        came = _readable(request, body)
         target = redacted_target(request.target, redactor)
         return Asked(request.method, target, came.headers, redactor.body(came.body, came.headers))
 
@@ -91,3 +93,11 @@ class Cursor:
         for found, count in self._played.items():
             for position in self._library.index[found][:count]:
                 yield self._library.interactions[position]
+
+
+def _readable(request: Request, body: bytes) -> Decoded:
+    """The body decoded; as it came where that cannot be: nothing like it was ever recorded, so it is a miss."""
+    try:
+        return decoded([body], request.headers, _DECODED_BYTES_MAX)
+    except DecodeFailed:
+        return Decoded((body,), request.headers, None)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from itertools import islice, zip_longest
-from urllib.parse import parse_qsl
 
 from msgspec import UNSET, Struct
 
 from wiretape.cassette.format import Interaction
-from wiretape.cassette.key import meaning
+from wiretape.cassette.key import meaning, pairs
+from wiretape.cassette.secrets import unnumbered
 from wiretape.exchange import Headers
 
 _NEAREST_MAX = 3
@@ -121,7 +121,7 @@ def _compared(asked: Asked, one: Interaction) -> Iterator[Difference]:
     if path != one.path:
         yield Difference("path", one.path, path)
     recorded_query = one.target.partition("?")[2]
-    if _multiset(recorded_query) != _multiset(query):
+    if pairs(unnumbered(recorded_query.encode())) != pairs(unnumbered(query.encode())):
         yield Difference("query", recorded_query or "none", query or "none")
     yield from _bodies(asked, one)
 
@@ -136,10 +136,6 @@ def _bodies(asked: Asked, one: Interaction) -> Iterator[Difference]:
 
 def _body(kind: str, body: bytes) -> str:
     return f"{kind}, {len(body)} bytes"
-
-
-def _multiset(query: str) -> list[tuple[str, str]]:
-    return sorted(parse_qsl(query, keep_blank_values=True))
 
 
 def _told(near: Near) -> str:

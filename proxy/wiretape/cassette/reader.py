@@ -13,20 +13,30 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from wiretape.cassette.format import VERSION, Ended, Header, Interaction, Tape, may_stand
+from wiretape.cassette.format import (
+    METHOD,
+    STATUS_MAX,
+    STATUS_MIN,
+    VERSION,
+    Ended,
+    Header,
+    Interaction,
+    Tape,
+    may_stand,
+)
 from wiretape.cassette.forms import BodyFields, FrameFields, body_bytes, frame_bytes
 from wiretape.cassette.ids import Aliases
 from wiretape.errors import CassetteError
 from wiretape.exchange import Headers
 
 _Count = Annotated[int, Meta(ge=0, le=1 << 53)]
-_Status = Annotated[int, Meta(ge=200, le=999)]
+_Status = Annotated[int, Meta(ge=STATUS_MIN, le=STATUS_MAX)]
 _Alias = Annotated[str, Meta(min_length=1, max_length=80)]
 _Identity = Annotated[str, Meta(min_length=1, max_length=256)]
 _Pairs = tuple[tuple[str, str], ...]
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""A method (RFC 9110 section 5.6.2)."""
+EXPANSION_MAX = 8
+"""Times the file's length that its aliases may expand to: an alias is shorter than its id, but not by so much."""
 _TARGET = re.compile(r"[^\x00-\x20\x7f]+")
 
 
@@ -39,6 +49,7 @@ class _Tape(Struct):
     by: str = ""
     recorded: str = ""
     upstream: str = ""
+    id: str = ""
     ids: dict[_Alias, _Identity] = {}
 
 
@@ -91,7 +102,7 @@ def read(data: bytes, name: str, *, journal: bool = False) -> Tape:
     A journal may end in a torn line, which is dropped. Interactions without an end are closed as cut by the
     recorder. Raises CassetteError.
     """
-    reader = _Reader()
+    reader = _Reader(EXPANSION_MAX * len(data))
     number = 0
     for number, line in _numbered(data[: good_bytes(data)] if journal else data):
         try:
@@ -139,7 +150,7 @@ class _Draft:
 
     def requested(self, line: _Request) -> None:
         """The request; a later line replaces an earlier one, for a body that went on after the answer began."""
-        self.method = _checked(_TOKEN, line.m, "method")
+        self.method = _checked(METHOD, line.m, "method")
         self.target = _checked(_TARGET, self.aliases.expand(line.u), "target")
         self.request = line
         self.request_headers = _headers(line.h, self.aliases)
@@ -189,8 +200,9 @@ class _Answered(Struct, frozen=True):
 class _Reader:
     """Fed with a file's lines; ValueErrors say what is wrong with the line, without its number."""
 
-    def __init__(self) -> None:
+    def __init__(self, expansion_max: int) -> None:
         self.header: Header | None = None
+        self._expansion_max = expansion_max
         self._aliases = Aliases()
         self._open: dict[int, _Draft] = {}
         self._ended: dict[int, Interaction] = {}
@@ -224,8 +236,8 @@ class _Reader:
             raise ValueError(f"version {line.v} of the format; this version of wiretape reads version {VERSION}")
         if self.header is not None:
             raise ValueError("a second cassette begins here; one file holds one")
-        self.header = Header(by=line.by, recorded=line.recorded, upstream=line.upstream)
-        self._aliases = Aliases(line.ids)
+        self.header = Header(by=line.by, recorded=line.recorded, upstream=line.upstream, id=line.id)
+        self._aliases = Aliases(line.ids, self._expansion_max)
 
     def _requested(self, line: _Request) -> None:
         if line.i in self._ended:
@@ -258,7 +270,7 @@ class _Reader:
 
 def _checked(pattern: re.Pattern[str], text: str, what: str) -> str:
     if pattern.fullmatch(text) is None:
-        raise ValueError(f"{text[:80]!r} can be no {what}")
+        raise ValueError(f"what stands there can be no {what}")
     return text
 
 
@@ -269,5 +281,5 @@ def _headers(pairs: _Pairs, aliases: Aliases) -> Headers:
 def _field(name: str, value: str) -> tuple[bytes, bytes]:
     field = name.encode("latin-1"), value.encode("latin-1")
     if not may_stand(*field):
-        raise ValueError(f"{name[:80]!r} with {value[:80]!r} can be no header field")
+        raise ValueError(f"the header field {name[:80]!r} holds what may not stand in one")
     return field

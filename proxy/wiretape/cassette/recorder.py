@@ -18,19 +18,29 @@ from itertools import pairwise
 from msgspec import Struct
 from msgspec.structs import replace
 
-from wiretape.cassette.format import Ended, Interaction, end_line, frame_line, may_stand, request_line, response_line
+from wiretape.cassette.coding import Decoded, decoded
+from wiretape.cassette.format import (
+    METHOD,
+    STATUS_MAX,
+    STATUS_MIN,
+    Ended,
+    Interaction,
+    end_line,
+    frame_line,
+    may_stand,
+    request_line,
+    response_line,
+)
 from wiretape.cassette.ids import Aliases
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
-from wiretape.errors import BodyTooLarge, DecodeFailed
+from wiretape.errors import BodyTooLarge, CassetteError
 from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
-from wiretape.wire.encoding import Inflater
-from wiretape.wire.headers import end_to_end, is_event_stream, value, without
+from wiretape.wire.headers import end_to_end, is_event_stream, value
 from wiretape.wire.sse import Framer
 
 _SHA_DIGITS = 16
 _NO_ALIASES = Aliases()
-_PROBE_BYTES = 1024
 _NOT_IN_TARGET = re.compile(rb"[\x00-\x20\x7f]")
 _ENDED = {
     How.COMPLETE: Ended.COMPLETE,
@@ -41,65 +51,18 @@ _ENDED = {
 
 
 class RecordLimits(Struct, frozen=True, kw_only=True):
-    """What a recording may hold of one exchange."""
+    """What a recording may hold of one exchange.
+
+    An exchange that is over a limit is not recorded but counted; so is one with a body in a content coding that
+    cannot be undone, because what stands in it cannot be redacted.
+    """
 
     body_bytes_max: int = 16 << 20
-    """Bytes of both bodies of one exchange as they came, and of each decoded; beyond it is not recorded but counted."""
+    """Bytes of both bodies of one exchange as they came, and of each decoded."""
     frame_bytes_max: int = 1 << 20
-    """Bytes of one frame of an event stream; the same."""
+    """Bytes of one frame of an event stream."""
     secrets_max: int = 32
     """Secrets that are looked for everywhere; older ones only where they stand and in their own exchange."""
-
-
-class Decoded(Struct, frozen=True):
-    """A body without its content coding, in the pieces in which it came."""
-
-    pieces: tuple[bytes, ...]
-    headers: Headers
-    enc: str | None
-
-    @property
-    def body(self) -> bytes:
-        """All of it."""
-        return b"".join(self.pieces)
-
-
-def decoded(pieces: Sequence[bytes], headers: Headers, bytes_max: int) -> Decoded:
-    """The body decoded and its Content-Encoding taken off; as it came where it cannot be decoded.
-
-    Raises BodyTooLarge.
-    """
-    coding = value(headers, b"content-encoding")
-    if coding is None or not any(pieces):
-        return Decoded(tuple(pieces), headers, None)
-    try:
-        inflater = Inflater(coding, bytes_max)
-        plain = [inflater.feed(piece) for piece in pieces]
-        inflater.finish()
-    except DecodeFailed:
-        return Decoded(tuple(pieces), headers, None)
-    return Decoded(tuple(plain), without(headers, {b"content-encoding"}), coding)
-
-
-def redacted_body(came: Decoded, redactor: Redactor, bytes_max: int) -> bytes:
-    """The body redacted. Raises DecodeFailed where a secret stands inside a coding that cannot be undone whole."""
-    if came.enc is None and value(came.headers, b"content-encoding") is not None:
-        readable = _readable_part(came, bytes_max)
-        if redactor.text(readable) != readable:
-            raise DecodeFailed("A secret stands in a body that cannot be decoded whole; the exchange is not stored.")
-    return redactor.body(came.body, came.headers)
-
-
-def _readable_part(came: Decoded, bytes_max: int) -> bytes:
-    """What anybody could decode of a damaged or unfinished body."""
-    body, plain = came.body, bytearray()
-    try:
-        inflater = Inflater(value(came.headers, b"content-encoding") or "", bytes_max)
-        for start in range(0, len(body), _PROBE_BYTES):
-            plain += inflater.feed(body[start : start + _PROBE_BYTES])
-    except DecodeFailed:
-        pass
-    return bytes(plain)
 
 
 def redacted_target(target: str, redactor: Redactor) -> str:
@@ -122,7 +85,8 @@ class Take:
     """One exchange being recorded. Each call gives the lines to append to the journal.
 
     `sent`, `head`, `chunk` and `end` are the Observer's calls; they raise BodyTooLarge, FrameTooLarge or
-    DecodeFailed where the exchange cannot be recorded: call `cut` then.
+    DecodeFailed where the exchange cannot be recorded, CassetteError where no reader would take it: call `cut`
+    then.
     """
 
     def __init__(self, index: int, request: Request, t0_ms: int, secrets: Secrets, limits: RecordLimits) -> None:
@@ -146,6 +110,8 @@ class Take:
 
     def head(self, head: Head) -> list[bytes]:
         """The response's head."""
+        if not STATUS_MIN <= head.status <= STATUS_MAX:
+            raise CassetteError(f"The status {head.status} is no final status of HTTP; the exchange is not stored.")
         request = self._request_line()
         headers = stored_headers(head.headers, self._redactor)
         self._so_far = replace(self._so_far, status=head.status, headers=headers)
@@ -190,13 +156,15 @@ class Take:
 
     def _request_line(self) -> list[bytes]:
         """With the body as far as it came; written again where it went on after the answer began."""
+        if METHOD.fullmatch(self._request.method) is None:
+            raise CassetteError("The method is no token of HTTP; the exchange is not stored.")
         came = decoded(self._sent, self._request.headers, self._limits.body_bytes_max)
         self._so_far = replace(
             self._so_far,
             session=self._request.session,
             target=redacted_target(self._request.target, self._redactor),
             request_headers=stored_headers(came.headers, self._redactor),
-            request_body=redacted_body(came, self._redactor, self._limits.body_bytes_max),
+            request_body=self._redactor.body(came.body, came.headers),
             request_enc=came.enc,
         )
         line = request_line(self._so_far, _NO_ALIASES)
@@ -205,11 +173,12 @@ class Take:
 
     def _whole(self, head: Head) -> list[bytes]:
         """The response and the end of an exchange whose body was held."""
-        came = decoded(self._pieces, head.headers, self._limits.body_bytes_max)
+        whole = self._so_far.how is Ended.COMPLETE
+        came = decoded(self._pieces, head.headers, self._limits.body_bytes_max, whole=whole)
         headers = stored_headers(came.headers, self._redactor)
         if is_event_stream(headers) and came.enc is not None:
             return self._compressed_stream(came, headers)
-        body = redacted_body(came, self._redactor, self._limits.body_bytes_max)
+        body = self._redactor.body(came.body, came.headers)
         sizes = fitted([len(piece) for piece in came.pieces], [(0, len(came.body), len(body))])
         done = replace(self._so_far, headers=headers, body=body, enc=came.enc, chunks=self._gaps(sizes))
         return [response_line(done, _NO_ALIASES), end_line(done, len(body), done.sha)]

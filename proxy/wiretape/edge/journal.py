@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -13,6 +15,8 @@ from wiretape.errors import CassetteError, CassetteLocked
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+CASSETTE_BYTES_MAX = 1 << 30
+"""A larger file is refused: it is read into memory whole."""
 
 
 class Written(Struct, frozen=True):
@@ -23,26 +27,32 @@ class Written(Struct, frozen=True):
 
 
 class Journal:
-    """One journal, open for appending by one process; `open` raises CassetteLocked for the second."""
+    """One journal, open for appending by one process; `open` raises CassetteLocked for the second.
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    It takes `bytes_max` at most, so that what is recorded can be read again.
+    """
+
+    def __init__(self, path: Path, descriptor: int, bytes_max: int = CASSETTE_BYTES_MAX) -> None:
         self.path = path
+        self._bytes_max = bytes_max
         self._descriptor = descriptor
         self._size = os.fstat(descriptor).st_size
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, bytes_max: int = CASSETTE_BYTES_MAX) -> Self:
         """The journal at this path, made if it is not there. Raises CassetteError and CassetteLocked."""
         try:
             path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-            return cls(path, _locked(path))
+            return cls(path, _locked(path), bytes_max)
         except CassetteError:
             raise
         except OSError as error:
             raise CassetteError(f"{path}: cannot be opened for recording: {error.strerror}.") from error
 
     def read(self) -> bytes:
-        """All that is in it."""
+        """All that is in it. Raises CassetteError where no reader would take so much."""
+        if self._size > CASSETTE_BYTES_MAX:
+            raise CassetteError(f"{self.path}: over {CASSETTE_BYTES_MAX} bytes; record to several cassettes.")
         return os.pread(self._descriptor, self._size, 0)
 
     def cut(self, size: int) -> None:
@@ -53,12 +63,15 @@ class Journal:
     def append(self, lines: bytes) -> Written:
         """Add whole lines. After an error the file ends with its last whole line."""
         written = 0
+        if self._size + len(lines) > self._bytes_max:
+            return Written(0, OSError(errno.EFBIG, "The cassette is full: record to another one"))
         try:
             while written < len(lines):
                 written += os.pwrite(self._descriptor, lines[written:], self._size + written)
         except OSError as error:
             kept = lines.rfind(b"\n", 0, written) + 1
-            self.cut(self._size + kept)
+            with contextlib.suppress(OSError):
+                self.cut(self._size + kept)
             return Written(kept, error)
         self._size += written
         return Written(written)

@@ -8,7 +8,7 @@ the journal is cut back to its last whole line and the recording stops with a re
 
 from __future__ import annotations
 
-import re
+import secrets as chance
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -18,13 +18,13 @@ from typing import Any, Self
 from wiretape.cassette.format import Header
 from wiretape.cassette.recorder import RecordLimits, Take
 from wiretape.cassette.secrets import Secrets
-from wiretape.edge.journal import Journal
-from wiretape.edge.tapes import Sealed, Start, journal_path, load, seal_locked, start, tape_path, timestamp
+from wiretape.edge.journal import CASSETTE_BYTES_MAX, Journal
+from wiretape.edge.tapes import Sealed, Start, cleaned, journal_path, load, seal_locked, start, tape_path, timestamp
 from wiretape.exchange import Chunk, Ending, Head, Observer, Request
 
-_USER_INFO = re.compile(r"//[^/@]*@")
 _END_LINE = b'{"k":"end"'
 _NS_PER_MS = 1_000_000
+_ID_BYTES = 8
 
 _Step = Callable[[Take, Any], list[bytes]]
 
@@ -121,12 +121,14 @@ class Recording:
         What is recorded is added to a cassette that is there already; with `over` it replaces it. Raises
         CassetteLocked while another process records to it, CassetteError where what is there cannot be read.
         """
-        header = Header(by=by, recorded=timestamp(wall_ns), upstream=_USER_INFO.sub("//", upstream))
-        if not over and tape_path(stem).exists():
-            load(tape_path(stem))
-        journal = Journal.open(journal_path(stem))
+        where = ", ".join(cleaned(one) for one in upstream.split(", "))
+        header = Header(by=by, recorded=timestamp(wall_ns), upstream=where, id=chance.token_hex(_ID_BYTES))
+        path = tape_path(stem)
+        is_added = not over and path.exists()
+        sealed_id, sealed_bytes = (load(path).header.id, path.stat().st_size) if is_added else ("", 0)
+        journal = Journal.open(journal_path(stem), CASSETTE_BYTES_MAX - sealed_bytes)
         try:
-            return cls(stem, journal, start(journal, header), options, over=over)
+            return cls(stem, journal, start(journal, header, sealed_id, over=over), options, over=over)
         except BaseException:
             journal.close()
             raise
@@ -211,7 +213,13 @@ class _Writer:
         self._stop = threading.Event()
 
     def run(self) -> None:
-        """Until `stop`, and then what is left."""
+        """Until `stop`, and then what is left. Whatever happens, the recording tells that it has stopped."""
+        try:
+            self._run()
+        except Exception as error:  # noqa: BLE001 - nobody waits for this thread, and its text may hold a secret
+            self._fail(OSError(0, f"the recorder failed ({type(error).__name__})"), b"")
+
+    def _run(self) -> None:
         while not self._stop.is_set():
             self._queue.wake.wait()
             self._queue.wake.clear()

@@ -12,19 +12,18 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from wiretape.cassette.format import Header, Tape, header_line, joined, recorded_at, render
 from wiretape.cassette.reader import good_bytes, read
 from wiretape.cassette.show import Summary, summary
-from wiretape.edge.journal import PRIVATE_FILE, PRIVATE_FOLDER, Journal
+from wiretape.edge.journal import CASSETTE_BYTES_MAX, PRIVATE_FILE, PRIVATE_FOLDER, Journal
 from wiretape.errors import CassetteError, ConfigError
 
 SEALED_SUFFIX = ".tape.jsonl"
 JOURNAL_SUFFIX = ".part.jsonl"
-CASSETTE_BYTES_MAX = 1 << 30
-"""A larger file is refused: it is read into memory whole."""
 
 _NS_PER_S = 1_000_000_000
 
@@ -110,7 +109,7 @@ def seal_locked(journal: Journal, stem: Path, *, over: bool) -> Sealed:
     try:
         tape = read(journal.read(), str(journal.path), journal=True)
         path = tape_path(stem)
-        sealed = write_tape(tape if over or not path.exists() else joined(load(path), tape), path)
+        sealed = write_tape(_result(tape, path, over=over), path)
     except BaseException:
         journal.close()
         raise
@@ -118,23 +117,49 @@ def seal_locked(journal: Journal, stem: Path, *, over: bool) -> Sealed:
     return sealed
 
 
-def start(journal: Journal, header: Header) -> Start:
+def _result(tape: Tape, path: Path, *, over: bool) -> Tape:
+    """What the sealed file will hold: a recording in which nothing happened costs nothing that was there."""
+    if not path.exists():
+        return tape
+    if over:
+        return tape if tape.interactions else load(path)
+    return joined(load(path), tape)
+
+
+def start(journal: Journal, header: Header, sealed_id: str = "", *, over: bool = False) -> Start:
     """Make a journal ready for appending: with its first line, or cut back to its last good one after a crash.
 
-    Raises CassetteError where it is damaged before its end.
+    One whose recording is `sealed_id` was sealed already: it begins anew, and so it does where the recording goes
+    `over` what is there. Raises CassetteError where it is damaged before its end, or cannot be written.
     """
-    data = journal.read()
+    data = b"" if over else journal.read()
     good = data[: good_bytes(data)]
-    if not good:
+    tape = read(good, str(journal.path), journal=True) if good else None
+    if tape is None or (sealed_id and tape.header.id == sealed_id):
         journal.cut(0)
-        journal.append(header_line(header))
+        _write(journal, header_line(header))
         return Start(1, _began_ns(header))
-    tape = read(good, str(journal.path), journal=True)
     journal.cut(len(good))
-    if not good.endswith(b"\n"):
-        journal.append(b"\n")
+    _write(journal, b"" if good.endswith(b"\n") else b"\n")
     last = max((interaction.index for interaction in tape.interactions), default=0)
     return Start(last + 1, _began_ns(tape.header))
+
+
+def _write(journal: Journal, line: bytes) -> None:
+    error = journal.append(line).error
+    if error is not None:
+        raise CassetteError(f"{journal.path}: cannot be written: {error.strerror}.") from error
+
+
+def cleaned(upstream: str) -> str:
+    """An upstream's URL without what may be secret in it: user, password, query and fragment."""
+    parts = urlsplit(upstream)
+    try:
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        return f"{parts.scheme}://"
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{parts.path}" if parts.scheme else upstream
 
 
 def timestamp(wall_ns: int) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
-from wiretape.cassette import secrets
-from wiretape.cassette.recorder import redactor_for
+from wiretape.cassette.places import heads
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
 from wiretape.exchange import Request
@@ -15,9 +16,10 @@ from wiretape.runs.report import ExchangeReport, RunReport
 from wiretape.telemetry.fanout import Fanout
 
 Report = TypeVar("Report", ExchangeReport, RunReport)
+Value = TypeVar("Value", bound=Struct)
 
-_CREDENTIALS = frozenset({b"authorization", b"proxy-authorization", b"api-key", b"x-api-key", b"cookie"})
-"""Fields whose values are looked for; whatever else is a key is found by its look."""
+_OUR_WORDS: Final = frozenset({"route", "mode", "played", "outcome", "usage_source", "first_token_kind"})
+"""Fields whose text is Wiretape's own, whatever a client calls its key."""
 
 
 class Redacted:
@@ -26,29 +28,53 @@ class Redacted:
     def __init__(self, fanout: Fanout, secrets_max: int = 32) -> None:
         self._fanout = fanout
         self._secrets = Secrets(secrets_max)
-        self._secrets_max = secrets_max
-        self._learned: dict[frozenset[bytes], None] = {}
+        self.dropped = 0
+        """Reports that could not be redacted, and so went to no sink."""
 
     def learn(self, request: Request) -> None:
-        """Take note of a request's credentials, of which there are few: one key comes again and again."""
-        credentials = frozenset(value for name, value in request.headers if name.lower() in _CREDENTIALS)
-        if credentials and credentials not in self._learned:
-            redactor_for(request, self._secrets)
-            self._learned[credentials] = None
-            if len(self._learned) > self._secrets_max:
-                del self._learned[next(iter(self._learned))]
+        """Take note of the credentials in a request's head; one that was seen lately costs a look in a table."""
+        for kind, value in heads(request.target.encode("utf-8", "surrogateescape"), request.headers):
+            self._secrets.learn(kind, value, self._secrets.lasting)
 
     def exchange(self, report: ExchangeReport) -> None:
         """Queue an exchange's report for every sink."""
-        self._fanout.exchange(self._clean(report))
+        clean = self._clean(report)
+        if clean is not None:
+            self._fanout.exchange(clean)
 
     def run(self, report: RunReport) -> None:
         """Queue a run's report for every sink."""
-        self._fanout.run(self._clean(report))
+        clean = self._clean(report)
+        if clean is not None:
+            self._fanout.run(clean)
 
-    def _clean(self, report: Report) -> Report:
-        """Give the report as it is or, where a key stands in it, one with placeholders."""
-        data = msgspec.json.encode(report)
-        if secrets.ANY_KEYWORD.search(data) is None and not any(form in data for form in self._secrets.forms):
-            return report
-        return msgspec.json.decode(Redactor(self._secrets, b"", ()).text(data), type=type(report))
+    def _clean(self, report: Report) -> Report | None:
+        """Give the report as it is or, where a key may stand in it, one with placeholders."""
+        redactor = Redactor(self._secrets, b"", ())
+        try:
+            return _redacted(report, redactor) if _suspect(report, redactor) else report
+        except Exception:  # noqa: BLE001 - a report is lost, the loop goes on, and no text of it gets out
+            self.dropped += 1
+            return None
+
+
+def _suspect(report: Struct, redactor: Redactor) -> bool:
+    """One look at all its text together: nearly always the only one."""
+    try:
+        return redactor.suspects(msgspec.json.encode(report))
+    except UnicodeEncodeError:
+        return True
+
+
+def _redacted(value: Value, redactor: Redactor) -> Value:
+    """Every text in it redacted, but for names of its fields, its enumerations and our own words."""
+    fields = ((name, getattr(value, name)) for name in value.__struct_fields__ if name not in _OUR_WORDS)
+    return replace(value, **{name: _clean(found, redactor) for name, found in fields})
+
+
+def _clean(found: object, redactor: Redactor) -> object:
+    if type(found) is str:
+        return redactor.text(found.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+    if isinstance(found, Struct):
+        return _redacted(found, redactor)
+    return tuple(_clean(one, redactor) for one in found) if isinstance(found, tuple) else found

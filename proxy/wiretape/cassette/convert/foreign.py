@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
+from wiretape.cassette.coding import coding, decoded
 from wiretape.cassette.format import Header, Interaction, Tape, header_line
 from wiretape.cassette.reader import read
 from wiretape.cassette.recorder import RecordLimits, Take
 from wiretape.cassette.secrets import Secrets
 from wiretape.errors import BodyTooLarge, CassetteError, DecodeFailed, FrameTooLarge, ImportRefused
 from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
-from wiretape.wire.encoding import Inflater
-from wiretape.wire.headers import is_event_stream, value, without
+from wiretape.wire.headers import is_event_stream, without
 from wiretape.wire.sse import Framer
 
 LIMITS = RecordLimits(body_bytes_max=64 << 20, frame_bytes_max=16 << 20)
@@ -47,7 +47,7 @@ def tape_of(exchanges: Sequence[Foreign], header: Header) -> Tape:
     played = [_interaction(index, exchange, secrets) for index, exchange in enumerate(exchanges, 1)]
     origins = [_origin(exchange.url) for exchange in exchanges]
     upstream = origins[0] if origins else header.upstream
-    notes = tuple(_notes(origins, upstream))
+    notes = (*_notes(origins, upstream), *_unread(played))
     return Tape(header=replace(header, upstream=upstream), interactions=tuple(played), notes=notes)
 
 
@@ -67,7 +67,15 @@ def _lines(index: int, exchange: Foreign, secrets: Secrets) -> list[bytes]:
     lines = take.sent(Chunk(exchange.request_body, 0)) + take.head(Head(exchange.status, headers, 0))
     for piece in _pieces(headers, exchange.body):
         lines += take.chunk(Chunk(piece, 0))
-    return lines + take.end(Ending(How.COMPLETE, 0))
+    return lines + _ended(take)
+
+
+def _ended(take: Take) -> list[bytes]:
+    """An answer in a coding that cannot be undone is not taken over: nobody could redact it."""
+    try:
+        return take.end(Ending(How.COMPLETE, 0))
+    except DecodeFailed:
+        return take.cut()
 
 
 def _request_headers(exchange: Foreign) -> Headers:
@@ -76,7 +84,7 @@ def _request_headers(exchange: Foreign) -> Headers:
 
 def _pieces(headers: Headers, body: bytes) -> Iterator[bytes]:
     """An event stream by frame, any other body whole."""
-    if not is_event_stream(headers) or value(headers, b"content-encoding") is not None:
+    if not is_event_stream(headers) or coding(headers) is not None:
         yield from (body,) if body else ()
         return
     framer = Framer(LIMITS.frame_bytes_max)
@@ -88,8 +96,7 @@ def _without_stale_coding(headers: Headers, body: bytes) -> Headers:
 
     A body that cannot be decoded keeps its header unless it is plain text.
     """
-    coding = value(headers, b"content-encoding")
-    if coding is None or _decodes(coding, body):
+    if coding(headers) is None or _decodes(headers, body):
         return headers
     try:
         body.decode()
@@ -98,11 +105,9 @@ def _without_stale_coding(headers: Headers, body: bytes) -> Headers:
     return without(headers, _CODING)
 
 
-def _decodes(coding: str, body: bytes) -> bool:
+def _decodes(headers: Headers, body: bytes) -> bool:
     try:
-        inflater = Inflater(coding, LIMITS.body_bytes_max)
-        inflater.feed(body)
-        inflater.finish()
+        decoded([body], headers, LIMITS.body_bytes_max, whole=True)
     except DecodeFailed:
         return False
     return bool(body)
@@ -122,3 +127,9 @@ def _notes(origins: Sequence[str], upstream: str) -> Iterator[str]:
     for index, origin in enumerate(origins, 1):
         if origin != upstream:
             yield f"Interaction {index} was recorded from {origin}; replay answers it by its path alone."
+
+
+def _unread(played: Sequence[Interaction]) -> Iterator[str]:
+    for one in played:
+        if not one.playable:
+            yield f"Interaction {one.index} has no answer: its content coding cannot be undone. It is never served."

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from wiretape.cassette.convert.foreign import Foreign, tape_of
-from wiretape.cassette.format import Header, Tape, may_stand
+from wiretape.cassette.format import STATUS_MAX, STATUS_MIN, Header, Tape, may_stand
 from wiretape.errors import ImportRefused
 from wiretape.exchange import Headers
 
@@ -22,7 +22,6 @@ _NODES_MAX = 1_000_000
 """Values in one parsed body, aliases counted each time: a small file may unfold to a huge one."""
 _LOADER_ERRORS = (ValueError, TypeError, AttributeError, LookupError, RecursionError, OverflowError)
 """What PyYAML's own constructors raise for odd scalars, beside its YAMLError."""
-_STATUS_MIN, _STATUS_MAX = 200, 999
 
 
 class _Strange(ValueError):
@@ -43,7 +42,14 @@ def _load(text: str) -> object:
     try:
         return yaml.load(text, Loader=loader)  # noqa: S506 - both are the safe loader
     except (yaml.YAMLError, *_LOADER_ERRORS) as error:
-        raise ImportRefused(f"This is no YAML that the safe loader takes: {' '.join(str(error).split())}.") from error
+        raise ImportRefused(f"This is no YAML that the safe loader takes: {_where(error)}.") from error
+
+
+def _where(error: Exception) -> str:
+    """What is wrong and in which line; never the line itself, which may hold a key."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or type(error).__name__
+    return str(problem) if mark is None else f"{problem}, in line {mark.line + 1}"
 
 
 def _interactions(document: object) -> list[Any]:
@@ -52,7 +58,7 @@ def _interactions(document: object) -> list[Any]:
     if "http_interactions" in document:
         raise ImportRefused("This is a Ruby VCR cassette; this version reads those of VCR.py.")
     if document.get("version", 1) != 1:
-        raise ImportRefused(f"Version {document['version']!r} of the format is not VCR.py's; 1 was expected.")
+        raise ImportRefused("`version` is not VCR.py's; 1 was expected.")
     if not isinstance(document.get("interactions"), list):
         raise ImportRefused("This is no VCR.py cassette: a list `interactions` was expected.")
     return document["interactions"]  # type: ignore[no-any-return]
@@ -97,8 +103,8 @@ def _status(response: dict[str, Any]) -> int:
     code = status.get("code") if isinstance(status, dict) else response.get("status_code")
     if isinstance(status, str):
         raise _Strange("`status` is a text, as in go-vcr's cassettes; this version reads those of VCR.py")
-    if not isinstance(code, int) or not _STATUS_MIN <= code <= _STATUS_MAX:
-        raise _Strange(f"the status {code!r} is no final status of HTTP")
+    if not isinstance(code, int) or not STATUS_MIN <= code <= STATUS_MAX:
+        raise _Strange("`status` is no final status of HTTP")
     return code
 
 
@@ -154,5 +160,5 @@ def _values(given: object) -> list[object]:
 def _field(name: object, value: object) -> tuple[bytes, bytes]:
     field = str(name).encode(), value if isinstance(value, bytes) else str(value).encode()
     if not may_stand(*field):
-        raise _Strange(f"{name!r} with {value!r} can be no header field")
+        raise _Strange(f"the header field {str(name)[:80]!r} holds what may not stand in one")
     return field

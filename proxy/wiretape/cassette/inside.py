@@ -1,0 +1,81 @@
+r"""Finds the secrets that stand inside a text by the name before them: in JSON fields and in URLs' parameters.
+
+JSON also inside a string of JSON, and in that again: quotes are escaped by 1, 3 or 7 backslashes there. Nothing is
+looked at twice, whatever the text is: names are bounded, and a value ends at its quote or with the line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from wiretape.cassette.places import field_kind, is_word_there, parameter_kind, plain
+from wiretape.cassette.spelling import fold, is_telling
+
+_GAP = r"[ \t\r\n]{0,8}"
+_NAME_ENDS = ("key", "ken", "ret", "ord", "wd", "ase", "ion", "jwt", "rer", "uth", "kie", "ial", "als", "nid")
+"""What the names in the table end in: any other is passed over without a look at the table."""
+_ENDED = "|".join(f"(?<={end})" for end in _NAME_ENDS)
+_FIELD = re.compile(rf'(?i)"([\w.-]{{1,64}}+)(?:{_ENDED})(\\{{0,7}}+)"{_GAP}:{_GAP}(\[?)'.encode())
+_PARAMETER = re.compile(
+    rb"[?&#;6Ff](?:(?<=[?&#])|(?<=u0026)|(?<=%26)|(?<=%3[Ff])|(?<=&amp;))"
+    rb"([\w.-]{1,64}+)(?:=|%3[Dd]|\\u003[Dd])([^&#\s\"'<>\\{};,]++)"
+)
+_ASSIGNMENTS = (b"=", b"%3", b"u003")
+
+
+class Found(Struct, frozen=True):
+    """A secret in a text: its place, its type, and what it is without the escapes of that place."""
+
+    start: int
+    end: int
+    kind: str
+    value: bytes
+
+
+class _Strings(Struct, frozen=True):
+    """The strings of JSON whose quotes are escaped by so many backslashes: the first, and the next of a list."""
+
+    first: re.Pattern[bytes]
+    next: re.Pattern[bytes]
+
+
+def _strings(escaping: int) -> _Strings:
+    """A run of backslashes before a quote tells, by its length, whether the string ends there."""
+    unit, quote = 2 * escaping + 2, rf'\\{{{escaping}}}"'
+    escape = rf'(?=\\)(?:\\{{{unit}}})*+(?:\\{{{escaping + 1},{unit - 1}}}"|\\{{0,{unit - 1}}}+(?!"))'
+    string = rf'{_GAP}{quote}((?:[^"\\\r\n]++|{escape})*+)'
+    return _Strings(re.compile(string.encode()), re.compile(f"{quote}{_GAP},{string}".encode()))
+
+
+_STRINGS = {escaping: _strings(escaping) for escaping in (0, 1, 3, 7)}
+
+
+def in_fields(data: bytes) -> Iterator[Found]:
+    """The strings in JSON fields of telling names, in order; they may overlap where one holds another."""
+    for match in _FIELD.finditer(data):
+        kind = field_kind(match[1])
+        strings = _STRINGS.get(len(match[2]))
+        if kind is not None and strings is not None:
+            yield from _fields(kind, data, match, strings)
+
+
+def _fields(kind: str, data: bytes, match: re.Match[bytes], strings: _Strings) -> Iterator[Found]:
+    string = strings.first.match(data, match.end())
+    while string is not None:
+        value = fold(string[1])
+        if value and (is_telling(value) or not is_word_there(kind)):
+            yield Found(string.start(1), string.end(1), kind, value)
+        string = strings.next.match(data, string.end()) if match[3] else None
+
+
+def in_urls(data: bytes) -> Iterator[Found]:
+    """The values of telling parameters in URLs, also in escaped ones; only such as are no words."""
+    if not any(assignment in data for assignment in _ASSIGNMENTS):
+        return
+    for match in _PARAMETER.finditer(data):
+        kind = parameter_kind(match[1])
+        if kind is not None and is_telling(value := plain(match[2])):
+            yield Found(match.start(2), match.end(2), kind, value)

@@ -1,0 +1,72 @@
+r"""Values that look like secrets, wherever they stand.
+
+A key may follow an escape: in `\nsk-…` of a JSON text and `%20sk-…` of a URL the letter before it is no part of a
+word. Every pattern is linear: it begins at a word's beginning, or what it may skip is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+
+class Look(Struct, frozen=True):
+    """A value that looks like a secret: `pattern` is tried only where `keyword` occurs; its group is the secret."""
+
+    kind: str
+    keyword: bytes
+    pattern: re.Pattern[bytes]
+
+
+def _look(kind: str, keyword: str, tail: str, word: str = "A-Za-z0-9_") -> Look:
+    """No letter, digit or underscore may precede the keyword, but for an escape: `task-` is no `sk-`."""
+    start = re.escape(keyword)
+    escapes = (rf"\\[nrtbf]{start}", rf"u00[0-9A-Fa-f]{{2}}{start}", rf"%[0-9A-Fa-f]{{2}}{start}")
+    before = "|".join(f"(?<={escape})" for escape in escapes)
+    return Look(kind, keyword.encode(), re.compile(f"({start}(?:(?<![{word}]{start})|{before}){tail})".encode()))
+
+
+_JWT_PART = r"[A-Za-z0-9_-]{8,}+"
+_GAP = rb"(?:[ \t]|%20|\+|\\+t|\\+u00(?:20|09)){1,4}"
+
+LOOKS = (
+    _look("key", "sk-", "[A-Za-z0-9_-]{16,}"),
+    _look("key", "sess-", "[A-Za-z0-9]{20,}"),
+    _look("key", "ek_", "[A-Za-z0-9]{16,}"),
+    _look("key", "xai-", "[A-Za-z0-9]{20,}"),
+    _look("key", "gsk_", "[A-Za-z0-9]{20,}"),
+    _look("key", "AIza", "[A-Za-z0-9_-]{30,}"),
+    _look("key", "hf_", "[A-Za-z0-9]{30,}"),
+    _look("key", "AKIA", "[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    _look("token", "ghp_", "[A-Za-z0-9]{36,}"),
+    _look("token", "gho_", "[A-Za-z0-9]{36,}"),
+    _look("token", "ghs_", "[A-Za-z0-9]{36,}"),
+    _look("token", "github_pat_", "[A-Za-z0-9_]{22,}"),
+    _look("token", "xoxb-", "[A-Za-z0-9-]{10,}"),
+    _look("token", "xoxp-", "[A-Za-z0-9-]{10,}"),
+    _look("token", "eyJ", rf"{_JWT_PART}\.eyJ{_JWT_PART}\.{_JWT_PART}", "A-Za-z0-9_-"),
+    _look("org", "org-", "[A-Za-z0-9]{16,}"),
+    _look("project", "proj_", "[A-Za-z0-9]{16,}"),
+    Look(
+        "bearer",
+        b"earer",
+        re.compile(rb"[Bb]earer" + _GAP + rb"(?=[A-Za-z]{0,200}+[0-9._~+/=-])([A-Za-z0-9._~+/=-]{16,})"),
+    ),
+    Look("password", b"://", re.compile(rb"://([^/\s\"'\\@:{}]{1,200}+:[^/\s\"'\\@{}]{3,200}+)@")),
+    Look(
+        "pem",
+        b"PRIVATE KEY-----",
+        re.compile(
+            rb"(-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----[A-Za-z0-9+/=\\\s]++(?:-----END [A-Z ]{0,32}PRIVATE KEY-----)?)"
+        ),
+    ),
+)
+"""Ordered; a keyword that stands first keeps the search a plain search for bytes."""
+
+_ANY_KEYWORD = re.compile(b"|".join(re.escape(look.keyword) for look in LOOKS))
+
+
+def likely(data: bytes) -> list[Look]:
+    """The looks whose keyword occurs; nearly always none, so that no pattern need be tried."""
+    return [look for look in LOOKS if look.keyword in data] if _ANY_KEYWORD.search(data) is not None else []

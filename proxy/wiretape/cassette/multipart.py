@@ -1,0 +1,27 @@
+"""The parts of a multipart body (RFC 2046 section 5.1), as bytes."""
+
+from __future__ import annotations
+
+import re
+
+from wiretape.exchange import Headers
+from wiretape.wire.headers import value
+
+_BOUNDARY = re.compile(r';\s{0,8}boundary=(?:"([^"]{1,70})"|([^\s";,]{1,70}))', re.IGNORECASE)
+_NAME = re.compile(rb'(?i)content-disposition:[^\r\n]{0,200}?;[ \t]{0,8}name="?([^"\r\n;]{1,64})')
+
+
+def split(body: bytes, headers: Headers) -> list[bytes]:
+    """The parts, with the delimiters between them at the odd places; whole where no boundary is named."""
+    named = _BOUNDARY.search(value(headers, b"content-type") or "")
+    if named is None:
+        return [body]
+    boundary = re.escape((named[1] or named[2]).encode("latin-1"))
+    return re.split(rb"((?:\A|\r\n)--" + boundary + rb"(?=--|[ \t]{0,64}\r\n|\Z))", body)
+
+
+def field(part: bytes) -> tuple[bytes, bytes] | None:
+    """A part's name and its content, where it has both."""
+    head, gap, content = part.partition(b"\r\n\r\n")
+    name = _NAME.search(head)
+    return (name[1], content) if gap and name is not None else None

@@ -1,0 +1,191 @@
+r"""Finds a known secret however it is spelled.
+
+Text is folded: `%2F`, `\u002f`, `\/` and `/` become one byte, and a value that goes on in the next `data:` line
+goes on. In the folded text a secret stands as it is or, in base64, at one of three offsets. Where one is found, its
+place in the folded text leads back to its place in the text. All of it is linear.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+PLACEHOLDER = re.compile(rb"\{\{secret:[a-z]+(?:#[0-9]+)?\}\}")
+
+_LONG_BYTES = 16
+_SHORT_BYTES = 8
+_DISTINCT_MIN = 4
+_HIGH_SURROGATE, _LOW_SURROGATE = 0xD800, 0xDC00
+_ESCAPE = re.compile(
+    rb"%(?:25)*([0-9A-Fa-f]{2})"
+    rb"|\\+u([dD][89abAB][0-9A-Fa-f]{2})\\+u([dD][c-fC-F][0-9A-Fa-f]{2})|\\+u([0-9A-Fa-f]{4})"
+    rb"|\\+([\"\\/bfnrt])|[\r\n]{1,2}data: ?"
+)
+_CONTROLS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_WORD = re.compile(rb"[A-Za-z0-9_]")
+
+
+class Known(Struct, frozen=True):
+    """A secret that is looked for; `probes` are the forms it may have in folded text."""
+
+    value: bytes
+    placeholder: bytes
+    probes: tuple[bytes, ...]
+
+
+class _Span(Struct, frozen=True, order=True):
+    """A place in the folded text."""
+
+    start: int
+    end: int
+    placeholder: bytes
+    is_sure: bool
+    """Long, or encoded: no word is by chance."""
+
+
+def is_telling(value: bytes) -> bool:
+    """Whether a value is unlike a word, so that it may be looked for in other places.
+
+    So is one of 16 bytes, and one of 8 with a digit and something else; not one of the same few characters.
+    """
+    if len(value) < _SHORT_BYTES or len(set(value)) < _DISTINCT_MIN:
+        return False
+    return len(value) >= _LONG_BYTES or (not value.isdigit() and any(chr(byte).isdigit() for byte in value))
+
+
+def known(value: bytes, placeholder: bytes) -> Known:
+    """This secret, ready to be looked for."""
+    forms = [fold(value), *_base64_forms(value)]
+    if b" " in value:
+        forms.append(fold(value.replace(b" ", b"+")))
+    if not value.isascii():
+        forms.append(fold(value.decode("latin-1").encode()))
+    return Known(value, placeholder, tuple(dict.fromkeys(form for form in forms if len(form) >= _SHORT_BYTES)))
+
+
+def fold(data: bytes) -> bytes:
+    """The text with its escapes undone."""
+    return _ESCAPE.sub(_plain, data) if _may_hold_escapes(data) else data
+
+
+def holds(data: bytes, secrets: Iterable[Known]) -> bool:
+    """Whether one of them may stand in this text."""
+    folded = fold(data)
+    return any(probe in folded for secret in secrets for probe in secret.probes)
+
+
+def replaced(data: bytes, secrets: Iterable[Known]) -> bytes:
+    """The text with placeholders for these secrets; placeholders that stand in it are left alone."""
+    folded = fold(data)
+    found = [secret for secret in secrets if any(probe in folded for probe in secret.probes)]
+    return _replaced(data, found) if found else data
+
+
+def _replaced(data: bytes, secrets: Sequence[Known]) -> bytes:
+    masked = PLACEHOLDER.sub(lambda match: b"\0" * len(match[0]), data)
+    folded, origin = fold(masked), _Origin(masked)
+    found = [span for span in _spans(folded, secrets) if span.is_sure or _stands_alone(folded, masked, span, origin)]
+    pieces, last = [], 0
+    for span in _merged(found):
+        pieces += [data[last : origin.start(span.start)], span.placeholder]
+        last = origin.end(span.end)
+    return b"".join([*pieces, data[last:]])
+
+
+def _spans(folded: bytes, secrets: Sequence[Known]) -> Iterator[_Span]:
+    for secret in secrets:
+        for probe in secret.probes:
+            is_sure = len(secret.value) >= _LONG_BYTES or probe != secret.probes[0]
+            start = folded.find(probe)
+            while start >= 0:
+                yield _Span(start, start + len(probe), secret.placeholder, is_sure)
+                start = folded.find(probe, start + len(probe))
+
+
+def _stands_alone(folded: bytes, text: bytes, span: _Span, origin: _Origin) -> bool:
+    """A short value inside a longer word is no secret; it is inside one only if that is so in both texts."""
+    start, end = origin.start(span.start), origin.end(span.end)
+    before = folded[max(span.start - 1, 0) : span.start], text[max(start - 1, 0) : start]
+    after = folded[span.end : span.end + 1], text[end : end + 1]
+    return not (_are_words(before) or _are_words(after))
+
+
+def _are_words(chars: tuple[bytes, bytes]) -> bool:
+    return all(_WORD.match(char) for char in chars)
+
+
+def _merged(spans: Sequence[_Span]) -> Iterator[_Span]:
+    """Where some overlap, one span over all of them, with the placeholder of the longest."""
+    group: list[_Span] = []
+    end = 0
+    for span in sorted(spans):
+        if group and span.start >= end:
+            yield _over(group)
+            group = []
+        group.append(span)
+        end = max(end, span.end)
+    if group:
+        yield _over(group)
+
+
+def _over(group: Sequence[_Span]) -> _Span:
+    longest = max(group, key=lambda span: span.end - span.start)
+    return replace(longest, start=group[0].start, end=max(span.end for span in group))
+
+
+class _Origin:
+    """Where a place of the folded text stands in the text: the borders of every escape, in both."""
+
+    def __init__(self, text: bytes) -> None:
+        self._folded, self._text = [0, 0], [0, 0]
+        shift = 0
+        for match in _ESCAPE.finditer(text):
+            start = match.start() - shift
+            shift += len(match[0]) - len(_plain(match))
+            self._folded += (start, match.end() - shift)
+            self._text += match.span()
+
+    def start(self, at: int) -> int:
+        """Of what begins there; the escape's beginning where that is inside one."""
+        border = bisect_right(self._folded, at) - 1
+        is_inside = border % 2 == 0
+        return self._text[border] + (0 if is_inside else at - self._folded[border])
+
+    def end(self, at: int) -> int:
+        """Of what ends there; the escape's end where that is inside one."""
+        border = bisect_left(self._folded, at)
+        if border % 2 == 1:
+            return self._text[border]
+        return self._text[border - 1] + at - self._folded[border - 1]
+
+
+def _may_hold_escapes(data: bytes) -> bool:
+    return b"%" in data or b"\\" in data or data.count(b"data:") > 1
+
+
+def _plain(match: re.Match[bytes]) -> bytes:
+    hexed, high, low, unit, char = match.groups()
+    if hexed:
+        return bytes((int(hexed, 16),))
+    if high:
+        pair = int(high, 16) - _HIGH_SURROGATE << 10 | int(low, 16) - _LOW_SURROGATE
+        return chr(0x10000 + pair).encode()
+    if unit:
+        return chr(int(unit, 16)).encode("utf-8", "surrogatepass")
+    return _CONTROLS.get(char, char) if char else b""
+
+
+def _base64_forms(value: bytes) -> Iterator[bytes]:
+    """The characters that this value alone decides, at each of the three offsets it may have in a longer text."""
+    for offset, decided_from in enumerate((0, 2, 3)):
+        encoded = base64.b64encode(b"\0" * offset + value)
+        core = encoded.rstrip(b"=")[decided_from:]
+        core = core[:-1] if encoded.endswith(b"=") else core
+        yield core
+        yield core.translate(_URL_SAFE)

@@ -1,0 +1,105 @@
+import base64
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from wiretape.cassette.spelling import Known, fold, holds, is_telling, known, replaced
+
+VALUE = b"Opaq/AbCd+EfGh/Ij"
+
+
+def spelled(text: bytes, value: bytes = VALUE) -> bytes:
+    return replaced(text, [known(value, b"<>")])
+
+
+@pytest.mark.parametrize(
+    ("value", "telling"),
+    [
+        (b"completed", False), (b"required", False), (b"assistant", False), (b"12345678", False),
+        (b"abc1", False), (b"dummykey1", True), (b"step=completed; role=assistant", True),
+        (b"OpaqueValueNoDigits", True), (b"****************", False), (b"client_left", False), (b"start_ns", False),
+    ],
+)  # fmt: skip
+def test_only_values_unlike_words_are_looked_for(value: bytes, telling: bool) -> None:
+    assert is_telling(value) is telling
+
+
+per_byte = st.sampled_from(["%c", "%%%02x", "%%%02X", "%%25%02X", "\\u%04x", "\\u%04X", "\\\\u%04x"])
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=30), st.data())
+@example("Opaq/AbCd+EfGh==", None)
+def test_a_known_value_is_found_in_any_per_byte_encoding(value: str, data: st.DataObject | None) -> None:
+    forms = ["%c"] * len(value) if data is None else [data.draw(per_byte) for _ in value]
+    text = "".join(form % (char if form == "%c" else ord(char)) for form, char in zip(forms, value, strict=True))
+    found = spelled(f'"{text}"'.encode(), value.encode())
+    assert found == b'"<>"' or fold(text.encode()) != fold(value.encode())
+
+
+@given(st.text(min_size=8, max_size=40))
+def test_a_known_value_is_found_in_urls_and_json(text: str) -> None:
+    value = text.encode()
+    inside = json.dumps(text)[1:-1]
+    for place in (quote(text, safe=""), quote(text), quote_plus(text), quote(text, safe="").lower(), inside,
+                  json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(inside)[1:-1]):  # fmt: skip
+        same = fold(place.encode()) in {fold(value), fold(value.replace(b" ", b"+"))}
+        assert not same or len(fold(value)) < 8 or spelled(b" " + place.encode() + b" ", value) == b" <> "
+
+
+@given(st.binary(min_size=10, max_size=60), st.binary(max_size=5), st.binary(max_size=5))
+def test_base64_of_a_secret_is_found_at_any_offset(value: bytes, before: bytes, after: bytes) -> None:
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        assert holds(encode(before + value + after), [known(value, b"<>")])
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        (b'{"a":"Opaq\\/AbCd\\u002BEfGh/Ij"}', b'{"a":"<>"}'),
+        (b"data: Opaq/Ab\ndata: Cd+EfGh/Ij\n\n", b"data: <>\n\n"),
+        (b"data: x\ndata: Opaq/AbCd+EfGh/Ij\n\n", b"data: x\ndata: <>\n\n"),
+        (b"\\n%20Opaq/AbCd+EfGh/Ij\\n%", b"\\n%20<>\\n%"),
+        (VALUE + VALUE, b"<><>"),
+        (b"{{secret:key#1}} " + VALUE, b"{{secret:key#1}} <>"),
+    ],
+)
+def test_only_the_secret_is_replaced_and_all_of_it(text: bytes, stored: bytes) -> None:
+    assert spelled(text) == stored
+
+
+def test_a_short_value_is_replaced_where_it_stands_alone() -> None:
+    text = b"abcdefg1 xabcdefg1 abcdefg12 \\nabcdefg1\ndata: x\ndata: abcdefg1"
+    assert spelled(text, b"abcdefg1") == b"<> xabcdefg1 abcdefg12 \\n<>\ndata: x\ndata: <>"
+
+
+def test_a_short_value_inside_a_word_is_none() -> None:
+    assert spelled(b"xabcdefg1", b"abcdefg1") == b"xabcdefg1"
+
+
+def test_bytes_that_came_as_latin_1_are_found_in_utf_8() -> None:
+    assert spelled("wörd-1234567".encode(), "wörd-1234567".encode("latin-1")) == b"<>"
+    assert spelled(b'"\\u00f6\\ud83d\\ude00-1234567"', "ö😀-1234567".encode()) == b'"<>"'
+
+
+def test_overlapping_secrets_go_together_under_the_longest() -> None:
+    secrets = [
+        known(b"abcdefg1", b"<short>"),
+        known(b"abcdefg1-ijklmnop", b"<long>"),
+        known(b"ijklmnop-qrst-22", b"<3>"),
+    ]
+    assert replaced(b"abcdefg1-ijklmnop-qrst-22 abcdefg1", secrets) == b"<long> <short>"
+
+
+def test_a_probe_that_begins_inside_an_escape_takes_the_whole_escape() -> None:
+    inside = Known(b"x" * 16, b"<>", (b"\x98\x801234567",))
+    assert replaced(b"a\\ud83d\\ude001234567b", [inside]) == b"a<>b"
+    ends = Known(b"x" * 16, b"<>", (b"1234567\xf0\x9f",))
+    assert replaced(b"a1234567\\ud83d\\ude00b", [ends]) == b"a<>b"
+
+
+@given(st.text(st.sampled_from('ab%\\u0025dn/"{}\n: '), max_size=40).map(str.encode))
+def test_a_text_without_the_secret_stays_as_it_is(text: bytes) -> None:
+    assert spelled(text) == text

@@ -1,0 +1,123 @@
+"""What becomes of a report on its way to the sinks: text is redacted, everything else stays, and nothing is raised."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from msgspec.structs import replace
+
+from support.reports import MS, a_run, an_exchange
+from wiretape.exchange import Headers, Request
+from wiretape.runs.report import ExchangeReport, RunReport
+from wiretape.telemetry.fanout import Fanout
+from wiretape.telemetry.redaction import Redacted
+
+KEY = b"Opaque-Value-0123456"
+
+
+class Collected(Fanout):
+    """A fanout that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[ExchangeReport | RunReport] = []
+        self.exchange = self.run = self.given.append  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def collected() -> Collected:
+    return Collected()
+
+
+def asked(headers: Headers, target: str = "/v1/x") -> Request:
+    return Request("POST", target, headers, 0, 0)
+
+
+def bearer(key: bytes) -> Headers:
+    return ((b"Authorization", b"Bearer " + key),)
+
+
+PLACES: dict[str, Request] = {
+    "bearer": asked(bearer(KEY)),
+    "bearer after a tab": asked(((b"authorization", b"Bearer\t" + KEY),)),
+    "basic user": asked(((b"Authorization", b"Basic " + base64.b64encode(KEY + b":")),)),
+    "x-goog-api-key": asked(((b"x-goog-api-key", KEY),)),
+    "subscription key": asked(((b"Ocp-Apim-Subscription-Key", KEY),)),
+    "cookie": asked(((b"Cookie", b"a=b; s=" + KEY),)),
+    "query": asked((), f"/v1/x?api_key={KEY.decode()}"),
+}
+
+
+@pytest.mark.parametrize("request_", PLACES.values(), ids=PLACES.keys())
+def test_a_key_from_any_place_of_a_head_stands_in_no_report(request_: Request, collected: Collected) -> None:
+    reports = Redacted(collected)
+    reports.learn(request_)
+    key = KEY.decode()
+    reports.exchange(an_exchange(upstream_request_id=key, run_key=("default", f"run_{key}"), session=key))
+    reports.run(a_run(run_id=key, model=f"x{key}y", error=key))
+    assert len(collected.given) == 2
+    assert key not in str(collected.given)
+
+
+WORDS = [
+    "start_ns",
+    "status",
+    "complete",
+    "thread_id",
+    "trace_id",
+    "1750000000000000000",
+    "{thread_id}/runs",
+    "forward-mode-1",
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_fields_enumerations_numbers_and_our_own_words_survive_any_key(word: str, collected: Collected) -> None:
+    reports = Redacted(collected)
+    reports.learn(asked((*bearer(word.encode()), (b"Cookie", f"a={word}".encode()))))
+    given = [an_exchange(mode=word), a_run(mode=word, outcome=word)]
+    reports.exchange(an_exchange(mode=word))
+    reports.run(a_run(mode=word, outcome=word))
+    assert collected.given == given
+
+
+def test_a_report_without_a_key_is_passed_on_as_it_is(collected: Collected) -> None:
+    report = an_exchange()
+    Redacted(collected).exchange(report)
+    assert collected.given[0] is report
+
+
+def test_a_text_that_is_no_unicode_is_passed_on(collected: Collected) -> None:
+    report = an_exchange(session="\udcff\udcfe")
+    Redacted(collected).exchange(report)
+    assert collected.given == [report]
+
+
+def test_a_report_that_cannot_be_redacted_is_dropped_and_counted(
+    collected: Collected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bool:
+        raise RuntimeError
+
+    monkeypatch.setattr("wiretape.cassette.redact.Redactor.suspects", fail)
+    reports = Redacted(collected)
+    reports.exchange(an_exchange())
+    reports.run(a_run())
+    assert (reports.dropped, collected.given) == (2, [])
+
+
+def test_a_key_that_was_pushed_out_is_learned_again(collected: Collected) -> None:
+    reports = Redacted(collected, secrets_max=4)
+    for number in range(6):
+        reports.learn(asked(bearer(KEY)))
+        reports.learn(asked(((b"Cookie", b"; ".join(b"c%d=cookievalue-%d-%d" % (j, number, j) for j in range(8))),)))
+        reports.exchange(an_exchange(upstream_request_id=KEY.decode()))
+    assert KEY.decode() not in str(collected.given)
+
+
+def test_nothing_but_text_is_changed_by_redaction(collected: Collected) -> None:
+    reports = Redacted(collected)
+    reports.learn(asked(bearer(KEY)))
+    report = a_run(error=KEY.decode(), gaps_ns=(MS, 2 * MS))
+    reports.run(report)
+    assert collected.given == [replace(report, error="{{secret:bearer#1}}")]
