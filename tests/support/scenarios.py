@@ -19,6 +19,7 @@ HEADERS = {
     "Accept-Encoding": "identity",
     "Authorization": "Bearer sk-golden-0123456789abcdefghijklmnop",
     "OpenAI-Beta": "assistants=v2",
+    "Host": "golden.test",
     "User-Agent": "golden",
 }
 WEATHER = {
