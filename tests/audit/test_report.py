@@ -14,14 +14,19 @@ from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.report import RunReport
 
 ALIGNED = """
-assistant            runs  outcomes               in  cached  out  reasoning         first event         first token                   duration
-Math Tutor (asst_1)     2  completed:1 failed:1  200      50   40         10  10.0 / 10.0 / 10.0  30.0 / 30.0 / 30.0  400.0 / 1,200.0 / 1,200.0
-asst_2                  1  completed:1           200      50   40         10                   -                   -                          -
-total                   3  completed:2 failed:1  400     100   80         20  10.0 / 10.0 / 10.0  30.0 / 30.0 / 30.0  400.0 / 1,200.0 / 1,200.0
+assistant   runs  outcomes               in  cached  out  reasoning
+Math Tutor     2  completed:1 failed:1  200      50   40         10
+asst_2         1  completed:1           200      50   40         10
+total          3  completed:2 failed:1  400     100   80         20
+
+assistant          first event         first token             duration
+Math Tutor  10.0 / 10.0 / 10.0  30.0 / 30.0 / 30.0  400 / 1,200 / 1,200
+asst_2                       -                   -                    -
+total       10.0 / 10.0 / 10.0  30.0 / 30.0 / 30.0  400 / 1,200 / 1,200
 Times are p50 / p90 / p99 in ms, by nearest rank.
 1 of 3 runs have no known tokens; the sums leave them out.
 1 of 3 runs were created elsewhere; only what was seen in passing is known.
-"""  # noqa: E501 - a table is as wide as it is
+"""
 
 
 @pytest.fixture
@@ -116,11 +121,20 @@ def test_a_ledger_without_gaps_needs_no_notes(path: Path) -> None:
     assert as_text(report(path), terminal=False).splitlines()[-1] == "Times are p50 / p90 / p99 in ms, by nearest rank."
 
 
-def test_a_terminal_gets_a_drawn_table(path: Path) -> None:
+def test_a_terminal_of_eighty_columns_gets_tables_that_fit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     three_runs(path)
     text = as_text(report(path), terminal=True)
     assert "─" in text
-    assert "total" in text
+    assert "completed:1 failed:1" in text
+    assert "400 / 1,200 / 1,200" in text
+    assert max(map(len, text.splitlines()[:-2])) <= 80
+
+
+def test_assistants_of_one_name_are_told_apart_by_id(path: Path) -> None:
+    write(path, a_run(), a_run(run_id="run_2", assistant_id="asst_2"))
+    text = as_text(report(path), terminal=False)
+    assert "Math Tutor (asst_2)" in text
 
 
 def test_names_cannot_steer_the_terminal(path: Path) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 JSON_BYTES, DELTAS, ROUNDS = 1_200, 200, 5
-CONNECTIONS, REQUESTS, STREAMS = 32, 4_000, 50
+CONNECTIONS, REQUESTS, STREAMS, STREAMS_EACH = 32, 4_000, 50, 10
 
 UPSTREAM = f"""
 import asyncio, json, sys, uvloop
@@ -159,13 +159,13 @@ async def _round(port: int, pid: int) -> tuple[float, float, float, float]:
     before = cpu_s(pid)
     json_s = await load(port, "/json", REQUESTS // CONNECTIONS, CONNECTIONS, json_done)
     between = cpu_s(pid)
-    stream_s = await load(port, "/v1/threads/thread_1/stream", 2, STREAMS, stream_done)
+    stream_s = await load(port, "/v1/threads/thread_1/stream", STREAMS_EACH, STREAMS, stream_done)
     return json_s, between - before, stream_s, cpu_s(pid) - between
 
 
 def _row(name: str, rounds: list[tuple[float, float, float, float]]) -> dict[str, Any]:
     requests = REQUESTS // CONNECTIONS * CONNECTIONS
-    events = 2 * STREAMS * DELTAS
+    events = STREAMS_EACH * STREAMS * DELTAS
     json_s, json_cpu, stream_s, stream_cpu = (statistics.median(column) for column in zip(*rounds, strict=True))
     return {
         "contender": name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import io
+import os
 import sys
 import tempfile
 import warnings
@@ -178,7 +179,7 @@ def _verdict(live: list[str], replayed: list[str]) -> int:
 
 
 def _section(title: str) -> None:
-    click.secho(f"\n== {title}", bold=True)
+    click.secho(f"\n== {title}", bold=None if "NO_COLOR" in os.environ else True)
 
 
 def _stream_out(text: str) -> None:
