@@ -70,6 +70,14 @@ async def start_sandbox(options: SandboxOptions, address: Address) -> Listener:
     return await listen.application(application(Sandbox(options)), listen.reserve(address))
 
 
+class _Nowhere(io.StringIO):
+    """Where log lines go that nobody asked for."""
+
+    def write(self, text: str) -> int:
+        """Forget the text."""
+        return len(text)
+
+
 class Proxy:
     """A running proxy: two listeners, a mode, sinks. Make one with `start`, end it with `close`."""
 
@@ -87,6 +95,7 @@ class Proxy:
         self._sessions: Sessions | None = None
         self._sealed: Sealed | None = None
         self._lag_s = 0.0
+        self._started = False
         self.closed = False
 
     @classmethod
@@ -106,7 +115,7 @@ class Proxy:
         """
         proxy = cls(checked(config))
         try:
-            await proxy._assemble(os.environ if environ is None else environ, log or io.StringIO(), exporter, sinks)
+            await proxy._assemble(os.environ if environ is None else environ, log or _Nowhere(), exporter, sinks)
         except BaseException:
             await proxy._open.aclose()
             raise
@@ -125,9 +134,11 @@ class Proxy:
         """Drain, cut what is left, report what is open, flush every sink, seal the cassette."""
         self.closed = True
         self.relay.draining = True
-        await self.traffic.stop_accepting()
-        await self.relay.drain(self.config.drain_s)
-        await self._open.aclose()
+        try:
+            await self.traffic.stop_accepting()
+            await self.relay.drain(self.config.drain_s)
+        finally:
+            await self._open.aclose()
         return self._outcome()
 
     async def _assemble(
@@ -140,15 +151,18 @@ class Proxy:
         self._telemetry = telemetry(
             config.telemetry, self._gauges(), logger, peers=_peers(behind), environ=environ, exporter=exporter
         )
+        self._open.push_async_callback(asyncio.to_thread, self._telemetry.shutdown, FLUSH_S / 3)
         self._fanout = Fanout((*self._telemetry.sinks, *_ledger(config), *sinks), config.telemetry, logger)
+        self._open.push_async_callback(asyncio.to_thread, self._fanout.close, FLUSH_S * 2 / 3)
         self._reports = Redacted(self._fanout)
         self._runs = Runs(config.runs, self._reports.run, lambda: new_bits(64))
-        self._open.push_async_callback(asyncio.to_thread, self._flush)
+        self._open.push_async_callback(asyncio.to_thread, lambda: self._runs.close(time.monotonic_ns()))
         source = await self._source(behind)
         self.relay = Relay(source, self._runs, self._reports, logger, streams_max=config.edge.streams_max)
         self._sweep(asyncio.get_running_loop().time())
         self._open.callback(self._stop_sweeping)
         await self._listen(*addresses)
+        self._started = True
 
     def _reserved(self, address: str) -> socket.socket:
         """Take an address first of all, so that one in use is found before anything is opened or written."""
@@ -171,14 +185,17 @@ class Proxy:
         if config.mode is Mode.REPLAY:
             return await self._replay()
         routes = Prefixes((one.prefix, one.name) for one in behind)
-        clients = {one.name: ClientUpstream(one) for one in behind}
-        for client in clients.values():
-            self._open.push_async_callback(client.close)
+        clients = {one.name: self._client(one) for one in behind}
         if config.mode is Mode.FORWARD:
             return Forward(routes, clients)
         replay = await self._replay() if config.mode is Mode.AUTO else None
         record = Record(routes, clients, self._record(behind), config.mode)
         return record if replay is None else Auto(replay, record)
+
+    def _client(self, options: UpstreamOptions) -> ClientUpstream:
+        client = ClientUpstream(options)
+        self._open.push_async_callback(client.close)
+        return client
 
     async def _replay(self) -> Replay:
         config = self.config
@@ -236,13 +253,10 @@ class Proxy:
         self._runs.sweep(time.monotonic_ns())
 
     def _seal(self, recording: Recording) -> None:
-        self._sealed = recording.seal()
-
-    def _flush(self) -> None:
-        """In a thread, under one deadline for all sinks."""
-        self._runs.close(time.monotonic_ns())
-        self._fanout.close(FLUSH_S * 2 / 3)
-        self._telemetry.shutdown(FLUSH_S / 3)
+        if self._started:
+            self._sealed = recording.seal()
+        else:
+            recording.discard()
 
     def _outcome(self) -> Outcome:
         recording, sessions = self._recording, self._sessions

@@ -19,7 +19,7 @@ from msgspec import Struct, structs
 
 from wiretape.cassette.plan import Mode
 from wiretape.edge.listen import EdgeOptions, parse_address
-from wiretape.edge.recording import RecordOptions
+from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.sessions import SessionOptions
 from wiretape.edge.upstream import UpstreamOptions
 from wiretape.errors import ConfigError, LedgerError
@@ -163,7 +163,7 @@ def _upstream_problems(config: Config) -> Iterator[str]:
         if not one.prefix.startswith("/"):
             yield f"a prefix begins with /; got {one.prefix!r}"
     for name in ("prefix", "name"):
-        values = [getattr(one, name) for one in behind]
+        values = [getattr(one, name).rstrip("/") for one in behind]
         if len(set(values)) < len(values):
             yield f"two upstreams have the same {name}; give each its own"
 

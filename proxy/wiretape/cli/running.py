@@ -125,18 +125,20 @@ def _ready_file(name: str | None) -> Iterator[Callable[[Proxy], None]]:
         yield lambda _: None
         return
     path, part = Path(name), Path(f"{name}.part")
+    written: list[Path] = []
 
     def tell(proxy: Proxy) -> None:
+        written.append(path)
         part.write_bytes(msgspec.json.encode({"traffic": proxy.traffic.url, "admin": proxy.admin.url}) + b"\n")
         part.replace(path)
 
     try:
         part.touch()
-        path.unlink(missing_ok=True)  # one that was left by a kill would lie
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot write the ready file {name!r}: {error}") from error
     try:
         yield tell
     finally:
-        part.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        # Another proxy may have written one of that name: only our own goes.
+        for file in (part, *written):
+            file.unlink(missing_ok=True)

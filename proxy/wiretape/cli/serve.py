@@ -47,7 +47,8 @@ def serve(**flags: Any) -> None:  # noqa: ANN401  click's values; the configurat
       wiretape serve --upstream https://assistants.example.com --profile production
     """  # noqa: D301  \b keeps click from folding the lines
     code, outcome = run_loop(run(_own_ids(effective(flags)), (), _announce))
-    sys.exit(code or _recorded(outcome))
+    incomplete = _recorded(outcome)
+    sys.exit(code or incomplete)
 
 
 @click.command()
@@ -67,7 +68,8 @@ def record(command: tuple[str, ...], /, *, rewrite: bool, cassette: str, **flags
     mode = Mode.REWRITE if rewrite else Mode.RECORD
     config = _own_ids(effective({**flags, "mode": mode, "cassette": [cassette]}))
     code, outcome = run_loop(run(config, command, _announce))
-    sys.exit(code or _recorded(outcome))
+    incomplete = _recorded(outcome)
+    sys.exit(code or incomplete)
 
 
 @click.command()
@@ -87,7 +89,8 @@ def replay(command: tuple[str, ...], /, *, strict: bool, cassette: tuple[str, ..
     """  # noqa: D301  as above
     config = effective({**flags, "mode": Mode.REPLAY, "cassette": list(cassette)}).config
     code, outcome = run_loop(run(config, command, _announce))
-    sys.exit(code or _replayed(outcome, strict=strict))
+    refused = _replayed(outcome, strict=strict)
+    sys.exit(code or refused)
 
 
 @click.command()

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from wiretape.dialects.findings import Order
 from wiretape.wire.sse import Frame
 
 
@@ -163,3 +164,6 @@ class Dialect(Protocol):
 
     def answer(self, route: Route, body: bytes) -> Facts:
         """What a JSON answer says."""
+
+    def order(self, route: Route) -> Order:
+        """A check of the order of events in a stream that answers a request on this route; never hot."""

@@ -17,6 +17,7 @@ INTERNAL = 500
 _SILENT = logging.getLogger("wiretape.silent")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
+BACKLOG = 128
 CUT_S = 0.05
 """Seconds aiohttp gives a connection at the end. We have drained before; and 0 would mean for ever."""
 
@@ -96,18 +97,24 @@ class Listener:
             await site.stop()
 
     async def close(self) -> None:
-        """Close the socket and every connection."""
+        """Close the socket and every connection, also one whose client does not read what is left for it."""
+        server = self._runner.server
+        transports = [one.transport for one in server.connections] if server else []
         await self._runner.cleanup()
+        for transport in transports:
+            if transport is not None:
+                transport.abort()
 
 
 def reserve(address: Address) -> socket.socket:
-    """Bind an address without listening on it yet; raises ConfigError when it is taken or not ours."""
+    """Take an address before anything answers on it; raises ConfigError when it is taken or not ours."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     reserved = socket.socket(family, socket.SOCK_STREAM)
     try:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         reserved.bind((address.host, address.port))
-    except (OSError, UnicodeError) as error:
+        reserved.listen(BACKLOG)  # binding alone would let another bind as well, and fail only later
+    except (OSError, UnicodeError, TypeError, ValueError) as error:
         reserved.close()
         reason = getattr(error, "strerror", None) or "no such host"
         raise ConfigError(f"cannot listen on {address}: {reason}; choose another, or port 0") from error

@@ -10,89 +10,21 @@ from __future__ import annotations
 
 import secrets as chance
 import threading
-from collections import deque
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from wiretape.cassette.format import Header
-from wiretape.cassette.recorder import RecordLimits, Take
+from wiretape.cassette.recorder import Take
 from wiretape.cassette.secrets import Secrets
 from wiretape.edge.journal import CASSETTE_BYTES_MAX, Journal
+from wiretape.edge.pieces import Queue, Slot, Step
+from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.tapes import Sealed, Start, cleaned, journal_path, load, seal_locked, start, tape_path, timestamp
 from wiretape.exchange import Chunk, Ending, Head, Observer, Request
 
 _END_LINE = b'{"k":"end"'
 _NS_PER_MS = 1_000_000
 _ID_BYTES = 8
-
-_Step = Callable[[Take, Any], list[bytes]]
-
-
-class RecordOptions(RecordLimits, frozen=True, kw_only=True):
-    """The limits of a recording."""
-
-    journal_lag_s: float = 0.05
-    """Seconds after which what was seen is in the journal at the latest."""
-    journal_queue_max: int = 20_000
-    """Pieces that wait for the writer, over all exchanges; an exchange that passes it is closed as cut."""
-    journal_queue_bytes_max: int = 64 << 20
-    """Bytes of these pieces; the same."""
-    held_bytes_max: int = 256 << 20
-    """Bytes of bodies that the writer holds until their exchanges end; the same."""
-
-
-class _Slot:
-    """One exchange's place in the recording."""
-
-    __slots__ = ("closed", "index", "overrun", "request", "t0_ms", "take")
-
-    def __init__(self, index: int, request: Request, t0_ms: int) -> None:
-        self.index = index
-        self.request = request
-        self.t0_ms = t0_ms
-        self.overrun = False
-        """The caller found no room: it puts nothing more."""
-        self.closed = False
-        """The writer is done with it, at its end or before."""
-        self.take: Take | None = None
-        """Made by the writer, because making it looks for secrets."""
-
-
-class _Queue:
-    """Pieces on their way from the caller's thread to the writer's; bounded in number and bytes.
-
-    Each side has its own counter of bytes, so neither needs a lock.
-    """
-
-    def __init__(self, options: RecordOptions) -> None:
-        self._pieces: deque[tuple[_Slot, _Step, Any, int]] = deque()
-        self._pieces_max = options.journal_queue_max
-        self._bytes_max = options.journal_queue_bytes_max
-        self._put_bytes = 0
-        self._taken_bytes = 0
-        self.wake = threading.Event()
-
-    def put(self, slot: _Slot, step: _Step, value: object, size: int) -> bool:
-        """Whether there was room."""
-        if len(self._pieces) >= self._pieces_max or self._put_bytes + size - self._taken_bytes > self._bytes_max:
-            return False
-        self._put_bytes += size
-        self._pieces.append((slot, step, value, size))
-        if not self.wake.is_set():
-            self.wake.set()
-        return True
-
-    def force(self, slot: _Slot, step: _Step) -> None:
-        """The last piece of an exchange, whatever the bound."""
-        self._pieces.append((slot, step, None, 0))
-        self.wake.set()
-
-    def take(self) -> list[tuple[_Slot, _Step, Any]]:
-        """What waits now, not what comes meanwhile."""
-        taken = [self._pieces.popleft() for _ in range(len(self._pieces))]
-        self._taken_bytes += sum(size for *_, size in taken)
-        return [(slot, step, value) for slot, step, value, _ in taken]
 
 
 class Recording:
@@ -107,7 +39,7 @@ class Recording:
         self._began_ns = begin.began_ns
         self._origin_ns: int | None = None
         self._lost = 0
-        self._queue = _Queue(options)
+        self._queue = Queue(options)
         self._writer = _Writer(journal, self._queue, options)
         self._thread = threading.Thread(target=self._writer.run, name="wiretape-journal", daemon=True)
         self._thread.start()
@@ -145,14 +77,14 @@ class Recording:
 
     def observer(self, request: Request) -> Observer:
         """One exchange's observer: its calls append to a queue, they never wait."""
-        slot = _Slot(self._next_index, request, self._t0_ms(request))
+        slot = Slot(self._next_index, request, self._t0_ms(request))
         self._next_index += 1
         if self._writer.reason is not None:
             self._lost += 1
             slot.overrun = True
         return _Recorded(self, slot)
 
-    def put(self, slot: _Slot, step: _Step, value: object, size: int) -> None:
+    def put(self, slot: Slot, step: Step, value: object, size: int) -> None:
         """One call of an observer."""
         if slot.overrun or slot.closed or self._queue.put(slot, step, value, size):
             return
@@ -169,6 +101,15 @@ class Recording:
         self._thread.join()
         return seal_locked(self._journal, self._stem, over=self._over)
 
+    def discard(self) -> None:
+        """Stop without sealing, where nothing was watched; a journal that a crash had left stays as it was."""
+        self._writer.stop()
+        self._thread.join()
+        if self._next_index > 1:
+            self._journal.close()
+        else:
+            self._journal.remove()
+
     def _t0_ms(self, request: Request) -> int:
         """By the monotonic clock, from where the wall clock stood at the first request."""
         if self._origin_ns is None:
@@ -181,7 +122,7 @@ class _Recorded:
 
     __slots__ = ("_put", "_slot")
 
-    def __init__(self, recording: Recording, slot: _Slot) -> None:
+    def __init__(self, recording: Recording, slot: Slot) -> None:
         self._put = recording.put
         self._slot = slot
 
@@ -201,7 +142,7 @@ class _Recorded:
 class _Writer:
     """What the writer's thread does: take from the queue, let each Take make its lines, append them."""
 
-    def __init__(self, journal: Journal, queue: _Queue, options: RecordOptions) -> None:
+    def __init__(self, journal: Journal, queue: Queue, options: RecordOptions) -> None:
         self.dropped = 0
         self.reason: str | None = None
         self._journal = journal
@@ -253,7 +194,7 @@ class _Writer:
         self.dropped += len(self._open) + lost.count(_END_LINE)
         self._open.clear()
 
-    def _lines(self, slot: _Slot, step: _Step, value: object) -> list[bytes]:
+    def _lines(self, slot: Slot, step: Step, value: object) -> list[bytes]:
         if slot.closed:
             return []
         try:
@@ -266,7 +207,7 @@ class _Writer:
             self._close(slot)
         return lines
 
-    def _step(self, slot: _Slot, step: _Step, value: object) -> list[bytes]:
+    def _step(self, slot: Slot, step: Step, value: object) -> list[bytes]:
         if slot.take is None:
             slot.take = Take(slot.index, slot.request, slot.t0_ms, self._secrets, self._options)
             self._open[slot.index] = slot.take
@@ -276,14 +217,14 @@ class _Writer:
         finally:
             self._held_bytes += slot.take.held_bytes - held
 
-    def _drop(self, slot: _Slot) -> list[bytes]:
+    def _drop(self, slot: Slot) -> list[bytes]:
         """Close an exchange that cannot be recorded."""
         self.dropped += 1
         lines = slot.take.cut() if slot.take is not None else []
         self._close(slot)
         return lines
 
-    def _close(self, slot: _Slot) -> None:
+    def _close(self, slot: Slot) -> None:
         slot.closed = True
         if slot.take is not None:
             self._held_bytes -= slot.take.held_bytes

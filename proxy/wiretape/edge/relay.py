@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import traceback
 from typing import Protocol
@@ -57,6 +58,7 @@ class Relay:
         """Whether new requests are refused because the proxy is stopping."""
         self.cutting = False
         """Whether what is still in flight is being cut."""
+        self._hurried = False
         self._passages: set[Passage] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -93,11 +95,9 @@ class Relay:
     async def drain(self, within_s: float) -> None:
         """Refuse what is new and wait for what is in flight; what has not ended in time will be cut."""
         self.draining = True
-        try:
-            async with asyncio.timeout(within_s):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0 if self._hurried else within_s):
                 await self._idle.wait()
-        except TimeoutError:
-            pass
         self.cutting = True
 
     def broken(self, error: Exception) -> None:
@@ -106,14 +106,15 @@ class Relay:
         self._logger.error("exchange.broken", error=type(error).__name__, place=f"{place.name}:{place.lineno}")
 
     def hurry(self) -> None:
-        """End `drain` at once."""
+        """End `drain` at once, or spare it."""
+        self._hurried = True
         self._idle.set()
 
     def admit(self, raw: web.BaseRequest, arrived: Request) -> Request:
         """Check, scope and route a request; raises the error that its client is told."""
         check(raw, arrived)
         if self.draining:
-            raise ShuttingDown("the proxy is stopping; try another replica, or again in a moment")
+            raise _stopping()
         if self.active >= self.streams_max:
             raise Overloaded(f"{self.streams_max} exchanges are in flight (streams_max); try again in a moment")
         request = scoped(arrived) if self.source.has_sessions else arrived
@@ -166,7 +167,7 @@ class Passage:
         try:
             return await self._answer() if self._refused is None else self._refuse(self._refused)
         except WiretapeError as error:
-            return self._refuse(error)
+            return self._refuse(_stopping() if self._relay.cutting else error)
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001  a mistake of ours must not write a second head into a body
@@ -202,12 +203,13 @@ class Passage:
                 await response.drain()
         except UpstreamTorn as error:
             response.tear()
-            return How.UPSTREAM_FAILED, error.code
+            return (How.CANCELLED, ShuttingDown.code) if self._relay.cutting else (How.UPSTREAM_FAILED, error.code)
         await response.write_eof()
         return How.COMPLETE, None
 
     def _refuse(self, error: WiretapeError) -> tuple[Relayed, How, str | None]:
         how = How.UPSTREAM_FAILED if isinstance(error, UpstreamFailed) else How.REFUSED
+        how = How.CANCELLED if self._relay.cutting and self._refused is None else how
         self._meter.played = "miss" if isinstance(error, CassetteMiss) else self._meter.played
         response, head = refuse(self._raw, error)
         self._meter.refused_status = head.status
@@ -229,3 +231,7 @@ class Passage:
             )
         except Exception as error:  # noqa: BLE001  a report is never worth an exchange
             self._relay.broken(error)
+
+
+def _stopping() -> ShuttingDown:
+    return ShuttingDown("the proxy is stopping; try another replica, or again in a moment")

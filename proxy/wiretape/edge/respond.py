@@ -74,8 +74,11 @@ class Relayed(web.StreamResponse):
         """
         self._torn = True
         transport = self._raw.transport
-        if transport is not None and self._framed.framing is Framing.CLOSE:
+        if transport is None:
+            return
+        if self._framed.framing is Framing.CLOSE:
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        transport.close()  # by us: aiohttp would first wait for what is left of the request
 
     def _send(self, data: bytes) -> None:
         transport = self._raw.transport

@@ -1,6 +1,7 @@
 """Cassettes on disk, as the rest of the program sees them: recording, loading, sealing, listing, naming."""
 
-from wiretape.edge.recording import Recording, RecordOptions
+from wiretape.edge.record_options import RecordOptions
+from wiretape.edge.recording import Recording
 from wiretape.edge.tapes import (
     Sealed,
     journal_path,

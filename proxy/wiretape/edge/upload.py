@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 
-from aiohttp import web
-from multidict import CIMultiDictProxy
+from aiohttp import HttpVersion11, web
 
 from wiretape.edge.tee import Tee
 from wiretape.errors import RequestTooLarge
@@ -22,6 +21,7 @@ class Upload:
         self._raw = raw
         self._tee = tee
         self._held = b""
+        self._is_expected = False
         self.bytes_in = 0
 
     def stream(self) -> AsyncIterator[bytes] | None:
@@ -60,13 +60,14 @@ class Upload:
     async def _read(self) -> AsyncIterator[bytes]:
         if not self._raw.body_exists:
             return
-        if not self.bytes_in:
-            self._answer_expectation(self._raw.headers)
+        self._answer_expectation(self._raw)
         while data := await self._raw.content.readany():
             self.bytes_in += len(data)
             yield data
 
-    def _answer_expectation(self, headers: CIMultiDictProxy[str]) -> None:
-        # RFC 9110 section 10.1.1: ours to answer, since aiohttp's low-level server does not.
-        if headers.get("Expect", "").lower() == "100-continue" and self._raw.transport is not None:
-            self._raw.transport.write(CONTINUE)
+    def _answer_expectation(self, raw: web.BaseRequest) -> None:
+        """Answer `Expect: 100-continue` once (RFC 9110 section 10.1.1): aiohttp's low-level server leaves it to us."""
+        asks = raw.version >= HttpVersion11 and raw.headers.get("Expect", "").lower() == "100-continue"
+        if asks and not self._is_expected and raw.transport is not None:
+            raw.transport.write(CONTINUE)
+        self._is_expected = True

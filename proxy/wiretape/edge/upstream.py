@@ -3,7 +3,8 @@
 The traps that the arguments below avoid are measured in aiohttp 3.14.5: a connector limit of 100, a truncated
 gzip body that ends without error when aiohttp decompresses it, cookies that cross between clients, and a total
 timeout that cuts long streams. What stays aiohttp's doing: an idempotent request without a body that finds a kept
-connection closed is sent once more, on a new one.
+connection closed is sent once more, on a new one; and an upstream that sends an answer nobody asked for, on a kept
+connection, has it taken for the answer to the next request.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class ClientUpstream:
             max_headers=options.headers_max,
             max_line_size=options.header_bytes_max,
             skip_auto_headers=_NOT_ADDED,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=options.connect_s),
+            timeout=aiohttp.ClientTimeout(total=None, connect=options.connect_s),
             trust_env=False,
         )
 
@@ -77,14 +78,14 @@ class ClientUpstream:
         options, headers = self.options, _as_text(outbound(request))
         try:
             async with asyncio.timeout(options.connect_s + options.first_byte_s) as deadline:
-                response = await self._send(request, headers, body and _timed(body, deadline, options.first_byte_s))
+                response = await self._send(request, headers, body and _timed(body, deadline, options))
         except aiohttp.ConnectionTimeoutError as error:
             raise UpstreamUnreachable(f"{options.url} took no connection in {options.connect_s:g} s") from error
         except TimeoutError as error:
             raise UpstreamTimeout(f"no response head from {options.url} in {options.first_byte_s:g} s") from error
         except aiohttp.ClientResponseError as error:
             raise UpstreamProtocolError(f"{options.url} answered with what is no HTTP response head") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a host that is no host
             reason = str(error) or type(error).__name__
             raise UpstreamUnreachable(f"{options.url} could not be reached: {reason}") from error
         return self._checked(response)
@@ -142,6 +143,8 @@ class ClientAnswer:
     def close(self) -> None:
         """Give the connection back when the body was read to its end, and close it otherwise."""
         self._alarm.cancel()
+        if self._closed is not None:
+            self._closed.remove_done_callback(self._lost)
         if self._response.content.is_eof() and self._response.content.exception() is None:
             self._response.release()
         else:
@@ -159,9 +162,9 @@ class ClientAnswer:
         """Notice a lost connection: after a bad chunk aiohttp closes it, but does not tell whoever reads the body."""
         protocol = self._response.connection and self._response.connection.protocol
         # Compared with None: the protocol is a queue, and so false while it is empty.
-        closed = None if protocol is None else protocol.closed
-        if closed is not None:
-            closed.add_done_callback(self._lost)
+        self._closed = None if protocol is None else protocol.closed
+        if self._closed is not None:
+            self._closed.add_done_callback(self._lost)
 
     def _lost(self, closed: asyncio.Future[None]) -> None:
         closed.cancelled() or closed.exception()  # taken, so that nobody complains of an exception not retrieved
@@ -173,15 +176,19 @@ class ClientAnswer:
             content.set_exception(aiohttp.ClientPayloadError(reason))
 
 
-async def _timed(body: AsyncIterator[bytes], deadline: asyncio.Timeout, first_byte_s: float) -> AsyncIterator[bytes]:
-    """Let the wait for the head begin when the body has been sent: an upload may take its time."""
-    loop = asyncio.get_running_loop()
-    waiting = True
+async def _timed(
+    body: AsyncIterator[bytes], deadline: asyncio.Timeout, options: UpstreamOptions
+) -> AsyncIterator[bytes]:
+    """Let the wait for the head begin when the body was sent: an upload takes its time, while the upstream reads it."""
+    now_s = asyncio.get_running_loop().time
+    waiting = _postpone(deadline, None)
+    yield b""  # aiohttp keeps the head back until the body's first write, and the client may wait for an answer to it
     async for piece in body:
-        waiting = waiting and _postpone(deadline, None)
+        waiting = waiting and _postpone(deadline, now_s() + options.idle_s)
         yield piece
+        waiting = waiting and _postpone(deadline, None)
     if waiting:
-        _postpone(deadline, loop.time() + first_byte_s)
+        _postpone(deadline, now_s() + options.first_byte_s)
 
 
 def _postpone(deadline: asyncio.Timeout, when_s: float | None) -> bool:

@@ -149,10 +149,14 @@ def test_an_empty_step_delta_tells_nothing(delta: dict[str, Any]) -> None:
         ("thread.run.created", None, "queued"),
         ("thread.run.completed", "in_progress", "completed"),
         ("thread.run.completed", None, "completed"),
-        ("thread.run.in_progress", "completed", "in_progress"),
+        ("thread.run.in_progress", "queued", "in_progress"),
+        ("thread.run.completed", "incomplete", "incomplete"),
+        ("thread.run.in_progress", "failed", "failed"),
     ],
 )
-def test_the_name_of_an_event_decides_the_status(name: str, status: str | None, expected: str) -> None:
+def test_an_end_that_status_tells_counts_and_else_the_name_of_the_event(
+    name: str, status: str | None, expected: str
+) -> None:
     (seen,) = said(name, id="r", status=status)
     assert isinstance(seen, RunSeen)
     assert seen.status == expected

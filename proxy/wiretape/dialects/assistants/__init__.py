@@ -2,5 +2,6 @@
 
 from wiretape.dialects.assistants.facts import answer, asked, event
 from wiretape.dialects.assistants.routes import route
+from wiretape.dialects.assistants.stream import order
 
-__all__ = ["answer", "asked", "event", "route"]
+__all__ = ["answer", "asked", "event", "order", "route"]

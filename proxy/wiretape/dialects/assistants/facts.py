@@ -48,6 +48,8 @@ from wiretape.wire.sse import Frame
 _TEXT: Final[Facts] = (Content(ContentKind.TEXT),)
 _TOOL_ARGS: Final[Facts] = (Content(ContentKind.TOOL_ARGS),)
 _CODE: Final[Facts] = (Content(ContentKind.CODE),)
+_ENDS = frozenset({"cancelled", "completed", "expired", "failed", "incomplete"})
+"""Of runs and of steps (chapters 6.6 and 6.7)."""
 _STREAM_END: Final[Facts] = (StreamEnd(),)
 _MILLISECONDS_FROM = 10**11
 """A stamp from here on is in milliseconds (Alibaba Model Studio); as seconds it would be the year 5138."""
@@ -120,9 +122,9 @@ def _unknown(fields: int) -> Facts:
 def _snapshot(told: AssistantStreamEvent | UnknownEvent, name: str) -> Facts:
     match told:
         case Run():
-            return _run(told, _status(name, told.status or "queued"))
+            return _run(told, _status(name, told.status, "queued"))
         case RunStep():
-            return _step(told, _status(name, told.status or "in_progress"))
+            return _step(told, _status(name, told.status, "in_progress"))
         case ErrorEvent():
             return (ErrorSeen(_error_code(told)),)
         case UnknownEvent():
@@ -133,10 +135,15 @@ def _snapshot(told: AssistantStreamEvent | UnknownEvent, name: str) -> Facts:
             return ()
 
 
-def _status(name: str, told: str) -> str:
-    """The event's name decides where it disagrees with `status`; only `…created` is no status."""
+def _status(name: str, told: str | None, first: str) -> str:
+    """An end told by `status` counts, whatever the event's name; else the name does, but for `…created`.
+
+    The service has sent `thread.run.completed` with `incomplete` in it, and a reason (ruby-openai, 2024-04-29).
+    """
     named = name.rpartition(".")[2]
-    return told if named == "created" else named
+    if told in _ENDS:
+        return told
+    return told or first if named == "created" else named
 
 
 def _error_code(event: ErrorEvent) -> str:
