@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import gzip
 import io
 import json
@@ -15,7 +16,7 @@ from support.proxied import proxied
 from support.raw import Connection, exchange, serving
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.modes import Opened
-from wiretape.edge.upstream import UpstreamOptions
+from wiretape.edge.upstream import ClientAnswer, UpstreamOptions
 from wiretape.exchange import Chunk, Head, How
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -568,3 +569,109 @@ async def test_a_mistake_of_ours_never_writes_a_second_head_into_a_body() -> Non
 
 async def _opened(answer: Any) -> Opened:
     return Opened(answer)
+
+
+async def test_answers_on_a_kept_connection_do_not_stay_in_memory() -> None:
+    async def script(connection: Connection) -> None:
+        while True:
+            await connection.request()
+            await connection.send(STREAM)
+            await connection.send(chunk(FIRST), b"0\r\n\r\n")
+
+    async with serving(script) as url, proxied(url) as proxy:
+        await exchange(proxy.traffic.url, get(close=False) * 20 + get())
+        gc.collect()
+        alive = [one for one in gc.get_objects() if isinstance(one, ClientAnswer)]
+    assert len(alive) <= 1
+
+
+async def test_the_upstream_sees_the_head_before_the_first_byte_of_the_body() -> None:
+    """Else it could not refuse an upload early, and a client that waits for that would wait for ever."""
+
+    async def script(connection: Connection) -> None:
+        await connection.reader.readuntil(b"\r\n\r\n")
+        await connection.send(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno")
+        await connection.gone()
+
+    async with serving(script) as url, proxied(url) as proxy:
+        reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
+        writer.write(get("/", "Transfer-Encoding: chunked", method="POST"))
+        async with asyncio.timeout(5):
+            assert (await reader.readuntil(b"no")).startswith(b"HTTP/1.1 401 ")
+        writer.close()
+
+
+async def test_a_tear_does_not_wait_for_the_rest_of_an_upload() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.reader.readuntil(b"\r\n\r\n")
+        await connection.send(STREAM, chunk(FIRST))
+
+    async with serving(script) as url, proxied(url) as proxy:
+        reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
+        writer.write(get("/", "Content-Length: 100", method="POST", close=False) + b"some of it")
+        async with asyncio.timeout(5):
+            assert (await reader.read()).endswith(FIRST + b"\r\n")
+        writer.close()
+
+
+async def test_an_upload_that_is_cut_by_a_shutdown_is_told_as_ours() -> None:
+    reached = asyncio.Event()
+
+    async def script(connection: Connection) -> None:
+        await connection.reader.readuntil(b"one\r\n")
+        reached.set()
+        await connection.gone()
+
+    collector = Collector()
+    async with serving(script) as url, proxied(url, sinks=(collector,)) as proxy:
+        reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
+        writer.write(get("/", "Transfer-Encoding: chunked", method="POST") + chunk(b"one"))
+        await reached.wait()
+        await proxy.close()
+        assert b"upstream" not in await reader.read()
+        writer.close()
+    assert [(one.how, one.code) for one in collector.exchanges] == [(How.CANCELLED, "shutting_down")]
+
+
+async def test_an_upstream_that_does_not_read_an_upload_is_given_up() -> None:
+    async def script(connection: Connection) -> None:
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await done.wait()
+
+    done = asyncio.Event()
+    async with serving(script) as url:
+        impatient = (UpstreamOptions(url=url, connect_s=1.0, first_byte_s=0.2, idle_s=0.2),)
+        async with proxied(impatient) as proxy:
+            reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
+            writer.write(get("/", "Content-Length: 67108864", method="POST") + b"x" * (64 << 20))
+            async with asyncio.timeout(20):
+                assert await reader.readexactly(13) == b"HTTP/1.1 504 "
+            done.set()
+            writer.transport.abort()
+
+
+async def test_an_old_client_gets_no_100_and_a_held_body_gets_one() -> None:
+    body = b"x" * 10
+    old = b"POST / HTTP/1.0\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n" + body
+    _, got = await answered(OK, old)
+    assert got.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_connection_whose_client_does_not_read_is_closed_with_the_proxy() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            await connection.send(*[b"x" * 65_536] * 1024)
+
+    async with serving(script) as url, proxied(url) as proxy:
+        reader, writer = await asyncio.open_connection(
+            proxy.traffic.address.host, proxy.traffic.address.port, limit=1024
+        )
+        writer.write(get())
+        await reader.readuntil(b"\r\n\r\n")
+        while not proxy.relay.buffered_bytes:  # noqa: ASYNC110  until the buffers of the way are full
+            await asyncio.sleep(0)
+        await proxy.close()
+        assert len(await reader.read(-1)) < 67_108_864
+        writer.close()

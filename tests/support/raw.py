@@ -47,7 +47,10 @@ class Connection:
 async def serving(script: Script) -> AsyncIterator[str]:
     """Serve each connection by the script, on a free port of the loopback; gives the URL."""
 
+    writers: list[asyncio.StreamWriter] = []
+
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         try:
             await script(Connection(reader, writer))
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -60,6 +63,8 @@ async def serving(script: Script) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        for writer in writers:
+            writer.transport.abort()  # what nobody read any more would keep it open beyond the test
 
 
 async def exchange(url: str, request: bytes) -> bytes:
@@ -70,4 +75,4 @@ async def exchange(url: str, request: bytes) -> bytes:
     try:
         return await reader.read()
     finally:
-        writer.close()
+        writer.transport.abort()
