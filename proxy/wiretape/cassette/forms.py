@@ -26,7 +26,7 @@ DEPTH_MAX = 64
 
 _NEWLINE = "+newline"
 _PLAIN_FRAME = re.compile(r"(?:event: ([^\r\n]*)\n)?data: ([^\r\n]*)\n\n")
-_OPENING = re.compile(r'"(?:[^"\\]|\\.)*+"?|([\[{])|([\]}])')
+_OPENING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|([\[{])|([\]}])')
 
 Fields = dict[str, object]
 """Some fields of a line, about to be encoded."""

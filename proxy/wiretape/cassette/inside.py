@@ -35,40 +35,52 @@ class Found(Struct, frozen=True):
     value: bytes
 
 
-class _Strings(Struct, frozen=True):
-    """The strings of JSON whose quotes are escaped by so many backslashes: the first, and the next of a list."""
+class _Quotes(Struct, frozen=True):
+    """Where JSON strings begin whose quotes have so many backslashes: the first, and the next of a list."""
 
     first: re.Pattern[bytes]
     next: re.Pattern[bytes]
 
 
-def _strings(escaping: int) -> _Strings:
-    """A run of backslashes before a quote tells, by its length, whether the string ends there."""
-    unit, quote = 2 * escaping + 2, rf'\\{{{escaping}}}"'
-    escape = rf'(?=\\)(?:\\{{{unit}}})*+(?:\\{{{escaping + 1},{unit - 1}}}"|\\{{0,{unit - 1}}}+(?!"))'
-    string = rf'{_GAP}{quote}((?:[^"\\\r\n]++|{escape})*+)'
-    return _Strings(re.compile(string.encode()), re.compile(f"{quote}{_GAP},{string}".encode()))
+def _quotes(escaping: int) -> _Quotes:
+    quote = rf'\\{{{escaping}}}"'
+    opening = f"{_GAP}{quote}"
+    return _Quotes(re.compile(opening.encode()), re.compile(f"{quote}{_GAP},{opening}".encode()))
 
 
-_STRINGS = {escaping: _strings(escaping) for escaping in (0, 1, 3, 7)}
+_QUOTES = {escaping: _quotes(escaping) for escaping in (0, 1, 3, 7)}
+_STOPS = re.compile(rb'(?<!\\)\\*"|[\r\n]')
+"""A quote with all the backslashes before it, or the end of the line."""
 
 
 def in_fields(data: bytes) -> Iterator[Found]:
     """The strings in JSON fields of telling names, in order; they may overlap where one holds another."""
     for match in _FIELD.finditer(data):
-        kind = field_kind(match[1])
-        strings = _STRINGS.get(len(match[2]))
-        if kind is not None and strings is not None:
-            yield from _fields(kind, data, match, strings)
+        kind, escaping = field_kind(match[1]), len(match[2])
+        if kind is not None and escaping in _QUOTES:
+            yield from _fields(kind, data, match, escaping)
 
 
-def _fields(kind: str, data: bytes, match: re.Match[bytes], strings: _Strings) -> Iterator[Found]:
-    string = strings.first.match(data, match.end())
-    while string is not None:
-        value = fold(string[1])
+def _fields(kind: str, data: bytes, match: re.Match[bytes], escaping: int) -> Iterator[Found]:
+    opened = _QUOTES[escaping].first.match(data, match.end())
+    while opened is not None:
+        start, end = opened.end(), _end(data, opened.end(), escaping)
+        value = fold(data[start:end])
         if value and (is_telling(value) or not is_word_there(kind)):
-            yield Found(string.start(1), string.end(1), kind, value)
-        string = strings.next.match(data, string.end()) if match[3] else None
+            yield Found(start, end, kind, value)
+        opened = _QUOTES[escaping].next.match(data, end) if match[3] else None
+
+
+def _end(data: bytes, start: int, escaping: int) -> int:
+    """A run of backslashes before a quote tells, by its length, whether the string ends there.
+
+    Counted here and not by a pattern: Python before 3.11.5 matches possessive groups wrongly (gh-106052).
+    """
+    unit = 2 * escaping + 2
+    for stop in _STOPS.finditer(data, start):
+        if not stop[0].endswith(b'"') or (len(stop[0]) - 1) % unit <= escaping:
+            return stop.start()
+    return len(data)
 
 
 def in_urls(data: bytes) -> Iterator[Found]:
