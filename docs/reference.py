@@ -19,6 +19,7 @@ from wiretape.config import ENV_PREFIX, Config, has_variable
 from wiretape.telemetry.vocabulary import INSTRUMENTS
 
 TARGET = Path(__file__).with_suffix(".md")
+PACKAGE = Path(__file__).parents[1] / "proxy" / "wiretape"
 INTRO = """\
 # Reference
 
@@ -28,7 +29,7 @@ Written by `make docs` from the code; `make check` fails when it is stale. Do no
 
 def reference() -> str:
     """Render the whole page."""
-    return "\n".join([INTRO, *commands(), *settings(), *codes(), *metrics()]) + "\n"
+    return "\n".join([INTRO, *commands(), *settings(), *codes(), *metrics(), *rooms()]) + "\n"
 
 
 def commands() -> Iterator[str]:
@@ -121,6 +122,16 @@ def metrics() -> Iterator[str]:
     for one in INSTRUMENTS:
         attributes = ", ".join(f"`{name}`" for name in one.attributes)
         yield f"| `{one.name}` | {one.kind} | {one.unit} | {attributes} | {one.help} |"
+
+
+def rooms() -> Iterator[str]:
+    """Render every module with its first sentence, room by room."""
+    yield "\n## Rooms\n\nImports go down only; the contracts are in `pyproject.toml`. Each module's single task:\n"
+    yield "| module | task |\n| --- | --- |"
+    for path in sorted(PACKAGE.rglob("*.py")):
+        told = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        name = str(path.relative_to(PACKAGE).with_suffix("")).removesuffix("/__init__")
+        yield f"| `{name}` | {' '.join(told.partition(chr(10) * 2)[0].split()).replace('|', chr(92) + '|')} |"
 
 
 def main() -> None:
