@@ -13,6 +13,7 @@ from support.sdk import beta_calls, client
 from wiretape.cassette.convert import vcr
 from wiretape.cassette.plan import Mode
 from wiretape.edge.store import write_tape
+from wiretape.errors import ImportRefused
 
 OWN = Path(__file__).parent / "data" / "vcr-text-run.yaml"
 TRACELOOP = "traffic/traceloop__openllmetry/packages/opentelemetry-instrumentation-openai/tests/traces/cassettes"
@@ -84,5 +85,5 @@ def test_the_recording_has_no_secret_after_import() -> None:
 
 
 def test_what_is_no_recording_is_refused_with_a_reason() -> None:
-    with pytest.raises(Exception, match="interactions"):
+    with pytest.raises(ImportRefused, match="interactions"):
         vcr.read("a: 1\n")

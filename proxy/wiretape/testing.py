@@ -1,4 +1,4 @@
-"""Public doubles for tests: clocks that a test owns.
+"""Public doubles for tests: clocks that a test owns, and a sink that keeps what it is given.
 
 Both clocks offer what every part of Wiretape asks of time: `now_s()`, seconds since the Unix epoch, and
 `await sleep(wait_s)`.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+
+from wiretape.runs.report import ExchangeReport, RunReport
 
 EPOCH_S = 1_767_225_600.0
 """2026-01-01T00:00:00Z: where the clocks start unless told otherwise."""
@@ -64,3 +66,24 @@ class StepClock:
         """Jump `wait_s` seconds on."""
         self._now_s += max(0.0, wait_s)
         await asyncio.sleep(0)
+
+
+class CollectingSink:
+    """A sink that keeps every report; pass it to `Proxy.start(sinks=…)` and read it after `Proxy.close`."""
+
+    name = "collecting"
+
+    def __init__(self) -> None:
+        self.exchanges: list[ExchangeReport] = []
+        self.runs: list[RunReport] = []
+
+    def exchange(self, report: ExchangeReport) -> None:
+        """Keep an exchange's report."""
+        self.exchanges.append(report)
+
+    def run(self, report: RunReport) -> None:
+        """Keep a run's report."""
+        self.runs.append(report)
+
+    def close(self, deadline_s: float) -> None:
+        """Have nothing to flush."""

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from support.golden import Collector
 from support.proxied import proxied
 from support.raw import Connection, exchange, serving
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.modes import Opened
 from wiretape.edge.upstream import ClientAnswer, UpstreamOptions
+from wiretape.errors import BadRequest
 from wiretape.exchange import Chunk, Head, How
+from wiretape.testing import CollectingSink
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -430,7 +431,7 @@ async def test_a_bad_chunk_is_a_failure_and_not_a_silence(bad: bytes, glued: boo
             await connection.send(bad)
         await connection.gone()
 
-    collector = Collector()
+    collector = CollectingSink()
     async with serving(script) as url, proxied(url, sinks=(collector,)) as proxy:
         reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
         writer.write(get(close=False))
@@ -511,7 +512,7 @@ async def test_a_shutdown_is_told_as_ours_and_not_as_the_clients() -> None:
         await connection.send(STREAM, chunk(FIRST))
         await connection.gone()
 
-    collector = Collector()
+    collector = CollectingSink()
     async with serving(script) as url, proxied(url, sinks=(collector,)) as proxy:
         reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
         writer.write(get())
@@ -522,7 +523,7 @@ async def test_a_shutdown_is_told_as_ours_and_not_as_the_clients() -> None:
 
 
 async def test_a_refusal_of_ours_is_not_told_as_the_upstreams_answer() -> None:
-    collector = Collector()
+    collector = CollectingSink()
     async with proxied("http://127.0.0.1:1", sinks=(collector,)) as proxy:
         await exchange(proxy.traffic.url, get())
         await proxy.close()
@@ -543,7 +544,8 @@ async def test_a_stripped_prefix_leaves_a_path() -> None:
     assert b"GET /?x=1 HTTP/1.1" in got
 
 
-async def test_a_mistake_of_ours_never_writes_a_second_head_into_a_body() -> None:
+@pytest.mark.parametrize("mistake", [ZeroDivisionError, BadRequest])
+async def test_a_mistake_of_ours_never_writes_a_second_head_into_a_body(mistake: type[Exception]) -> None:
     """A source that raises what nobody expects: before the head it is a 500, after it a tear."""
 
     class Mistaken:
@@ -551,7 +553,7 @@ async def test_a_mistake_of_ours_never_writes_a_second_head_into_a_body() -> Non
 
         async def chunks(self) -> AsyncIterator[Chunk]:
             yield Chunk(b"begun", 0)
-            raise ZeroDivisionError
+            raise mistake
 
         def close(self) -> None:
             """Have nothing to close."""
@@ -564,7 +566,7 @@ async def test_a_mistake_of_ours_never_writes_a_second_head_into_a_body() -> Non
         refused = await exchange(proxy.traffic.url, get())
     assert torn.endswith(b"5\r\nbegun\r\n")
     assert error_of(refused) == (500, "internal_error")
-    assert '"event":"exchange.broken","error":"ZeroDivisionError","place":"chunks:' in log.getvalue()
+    assert '"event":"exchange.broken","error":"' + mistake.__name__ + '","place":"chunks:' in log.getvalue()
 
 
 async def _opened(answer: Any) -> Opened:
@@ -622,7 +624,7 @@ async def test_an_upload_that_is_cut_by_a_shutdown_is_told_as_ours() -> None:
         reached.set()
         await connection.gone()
 
-    collector = Collector()
+    collector = CollectingSink()
     async with serving(script) as url, proxied(url, sinks=(collector,)) as proxy:
         reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
         writer.write(get("/", "Transfer-Encoding: chunked", method="POST") + chunk(b"one"))

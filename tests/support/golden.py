@@ -9,7 +9,8 @@ import msgspec
 from support.proxied import proxied
 from support.scenarios import Scenario, asking
 from wiretape.cassette.plan import Mode
-from wiretape.runs.report import ExchangeReport, RunReport
+from wiretape.runs.report import RunReport
+from wiretape.testing import CollectingSink
 
 FOLDER = Path(__file__).parents[2] / "cassettes"
 RUN_FACTS = (
@@ -18,28 +19,9 @@ RUN_FACTS = (
 )  # fmt: skip
 
 
-class Collector:
-    """A sink that keeps what it is given."""
-
-    name = "collector"
-
-    def __init__(self) -> None:
-        self.exchanges: list[ExchangeReport] = []
-        self.runs: list[RunReport] = []
-
-    def exchange(self, report: ExchangeReport) -> None:
-        self.exchanges.append(report)
-
-    def run(self, report: RunReport) -> None:
-        self.runs.append(report)
-
-    def close(self, deadline_s: float) -> None:
-        """Have nothing to flush."""
-
-
 async def expected(stem: str, scenario: Scenario) -> dict[str, Any]:
     """Replay a cassette to its own conversation and tell what was seen."""
-    collector = Collector()
+    collector = CollectingSink()
     async with proxied(mode=Mode.REPLAY, cassette=(stem,), sinks=(collector,)) as proxy:
         async with asking(proxy.traffic.url) as (ask, answers):
             await scenario(ask)

@@ -166,13 +166,10 @@ class Passage:
     async def _carry(self) -> tuple[Relayed, How, str | None]:
         try:
             return await self._answer() if self._refused is None else self._refuse(self._refused)
-        except WiretapeError as error:
-            return self._refuse(_stopping() if self._relay.cutting else error)
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001  a mistake of ours must not write a second head into a body
-            self._relay.broken(error)
-            return self._break_off()
+            return self._fail(error)
 
     async def _answer(self) -> tuple[Relayed, How, str | None]:
         opened = await self._open()
@@ -215,12 +212,15 @@ class Passage:
         self._meter.refused_status = head.status
         return response, how, error.code
 
-    def _break_off(self) -> tuple[Relayed, How, str | None]:
-        error = InternalError("Wiretape made a mistake; its log tells more")
+    def _fail(self, error: Exception) -> tuple[Relayed, How, str | None]:
+        """Tell the client by an error of ours before a head was sent, and by a tear after it."""
+        if isinstance(error, WiretapeError) and self._response is None:
+            return self._refuse(_stopping() if self._relay.cutting else error)
+        self._relay.broken(error)
         if self._response is None:
-            return self._refuse(error)
+            return self._refuse(InternalError("Wiretape made a mistake; its log tells more"))
         self._response.tear()
-        return self._response, How.CANCELLED, error.code
+        return self._response, How.CANCELLED, InternalError.code
 
     def _end(self, ending: Ending) -> None:
         self._tee.end(ending)
