@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wiretape.sandbox.bodies import NewAssistant, NewMessage, NewRun, NewThread, ToolOutputs, read
-from wiretape.sandbox.objects import ImageUrlPart, Text, TextPart
+from wiretape.sandbox.content import ImageUrlPart, Text, TextPart
 from wiretape.sandbox.refusals import Refused
 
 

@@ -7,8 +7,12 @@ import pytest
 
 from support.assistants import TIME, WEATHER
 from wiretape.sandbox import mind
+from wiretape.sandbox.acts import Call
+from wiretape.sandbox.calls import CalledFunction
 from wiretape.sandbox.chance import Chance
-from wiretape.sandbox.work import CalledFunction, Run
+from wiretape.sandbox.plot import Stored
+from wiretape.sandbox.shelf import EmptyShelf
+from wiretape.sandbox.work import Run
 
 BARE = {"type": "function", "function": {"name": "ping"}}
 
@@ -22,7 +26,7 @@ def _run(*tools: Any, **fields: Any) -> Run:
         "expires_at": 600,
         "model": "m",
         "instructions": None,
-        "tools": [{"type": "code_interpreter"}, *tools],
+        "tools": list(tools),
         "tool_resources": {},
         "metadata": {},
         "temperature": 1.0,
@@ -38,29 +42,77 @@ def _run(*tools: Any, **fields: Any) -> Run:
     return msgspec.convert({**known, **fields}, Run)
 
 
+CODE = {"type": "code_interpreter"}
+SEARCH = {"type": "file_search"}
+
+
+class Folder(EmptyShelf):
+    """Files with a text each."""
+
+    searchable = True
+    readable = (Stored("file-1", "numbers.csv"),)
+
+    def text(self, file_id: str) -> str:
+        return "1\n2\n3"
+
+
+def _decided(question: str, *tools: Any, shelf: EmptyShelf | None = None, **fields: Any) -> list[str]:
+    """The tools that are used, one word for each step."""
+    told = []
+    for act in mind.decide(_run(*tools, **fields), question, shelf or EmptyShelf()):
+        names = [one.name for one in act.call] if isinstance(act, Call) else [type(act).__name__]
+        told.append("+".join(names))
+    return told
+
+
 @pytest.mark.parametrize(
     ("question", "fields", "expected"),
     [
-        ("Will the weather hold?", {}, ["get_weather"]),
-        ("What does the clock say?", {}, ["local_time"]),
-        ("Weather and time in Rome, please", {}, ["get_weather", "local_time"]),
-        ("Weather and time", {"parallel_tool_calls": False}, ["get_weather"]),
-        ("Tell me a joke", {}, []),
-        ("Tell me a joke", {"tool_choice": "required"}, ["get_weather"]),
-        ("Weather?", {"tool_choice": "none"}, []),
-        ("Hi", {"tool_choice": {"type": "function", "function": {"name": "local_time"}}}, ["local_time"]),
-        ("Hi", {"tool_choice": {"type": "function", "function": {"name": "other"}}}, []),
-        ("Hi", {"tool_choice": {"type": "file_search"}}, []),
+        ("Will the weather hold?", {}, ["get_weather", "Reply"]),
+        ("What does the clock say?", {}, ["local_time", "Reply"]),
+        ("Weather and time in Rome, please", {}, ["get_weather+local_time", "Reply"]),
+        ("Weather and time", {"parallel_tool_calls": False}, ["get_weather", "local_time", "Reply"]),
+        ("Tell me a joke", {}, ["Reply"]),
+        ("Tell me a joke", {"tool_choice": "required"}, ["get_weather", "Reply"]),
+        ("Weather?", {"tool_choice": "none"}, ["Reply"]),
+        ("Hi", {"tool_choice": {"type": "function", "function": {"name": "local_time"}}}, ["local_time", "Reply"]),
+        ("Hi", {"tool_choice": {"type": "function", "function": {"name": "other"}}}, ["Reply"]),
+        ("Hi", {"tool_choice": {"type": "file_search"}}, ["Reply"]),
+        ("The weather, and the sum of 1 and 2", {}, ["Code", "get_weather", "Reply"]),
+        ("Hi", {"tool_choice": {"type": "code_interpreter"}}, ["Code", "Reply"]),
     ],
 )
 def test_functions_are_called_where_the_words_or_the_choice_ask_for_them(
     question: str, fields: dict[str, Any], expected: list[str]
 ) -> None:
-    assert [call.name for call in mind.wanted(_run(WEATHER, TIME, BARE, **fields), question)] == expected
+    assert _decided(question, WEATHER, TIME, BARE, CODE, **fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "tools", "fields", "expected"),
+    [
+        ("Who likes cake?", [SEARCH], {}, ["Search", "Reply"]),
+        ("Hello", [SEARCH], {}, ["Reply"]),
+        ("Plot the file", [SEARCH, CODE], {}, ["Search", "Code", "Reply"]),
+        ("Save it", [CODE], {}, ["Code", "Reply"]),
+        ("Hello", [SEARCH, CODE], {"tool_choice": "required"}, ["Search", "Reply"]),
+        ("Hello", [CODE], {"tool_choice": "required"}, ["Code", "Reply"]),
+        ("Hello", [], {"tool_choice": "required"}, ["Reply"]),
+        ("Hello", [SEARCH], {"tool_choice": {"type": "file_search"}}, ["Search", "Reply"]),
+    ],
+)
+def test_hosted_tools_are_used_where_there_is_something_to_use_them_on(
+    question: str, tools: list[Any], fields: dict[str, Any], expected: list[str]
+) -> None:
+    assert _decided(question, *tools, shelf=Folder(), **fields) == expected
 
 
 def test_a_function_without_parameters_is_called_with_none() -> None:
-    assert [call.arguments for call in mind.wanted(_run(BARE), "ping it")] == ["{}"]
+    assert mind.made_arguments(_run(BARE), "ping", "ping it") == "{}"
+
+
+def test_a_function_that_the_run_does_not_have_is_called_with_none() -> None:
+    assert mind.made_arguments(_run(BARE), "pong", "pong it") == "{}"
 
 
 @pytest.mark.parametrize(

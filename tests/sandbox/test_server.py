@@ -171,7 +171,7 @@ async def test_an_unknown_fate_is_refused_with_the_known_ones() -> None:
         refused = await talk.run(await talk.assistant(), "Hello", metadata={"sandbox": "explode"})
         threads = talk.answers
     assert talk.status == 400
-    assert "'stall'" in refused["error"]["message"]
+    assert "stall" in refused["error"]["message"]
     assert refused["error"]["param"] == "metadata.sandbox"
     assert len(threads) == 2
 

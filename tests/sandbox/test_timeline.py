@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.assistants import TIME, WEATHER, check, parsed, summed, talking
-from wiretape.sandbox.acts import pieces
+from wiretape.sandbox.stage import pieces
 from wiretape.sandbox.state import Sandbox, SandboxOptions
 from wiretape.sandbox.work import Usage, tokens
 from wiretape.testing import StepClock

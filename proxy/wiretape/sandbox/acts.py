@@ -1,132 +1,232 @@
-"""The acts a run is made of, written as beats: beginning, writing a message, asking for tools, resuming."""
+"""What a run can be told to do: one act is one small table with its verb as a key, `{say = "Hello"}` for one.
+
+An act that ends a run, and `stall` and `cut`, find the message of a `say` before them unfinished; any other act
+finishes it first. `docs/sandbox.md` explains each for users.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET
-from msgspec.structs import replace
+import msgspec
+from msgspec import Meta, Struct
 
-from wiretape.sandbox.chance import Chance
-from wiretape.sandbox.objects import Message, MessageDelta, MessageDeltaContent, Text, TextDelta, Thread
-from wiretape.sandbox.options import SandboxOptions
-from wiretape.sandbox.timeline import COMPLETED, PAUSE, Draft, close, close_work
-from wiretape.sandbox.work import (
-    CallPiece,
-    CallPieces,
-    FunctionPiece,
-    MessageCreation,
-    MessageId,
-    RequiredAction,
-    Step,
-    StepDelta,
-    StepDeltaDetails,
-    ToolCalls,
-    Usage,
-    WantedCall,
-    WantedCalls,
-    WantedFunction,
-)
+from wiretape.errors import WiretapeError
 
-_WORDS = re.compile(r"\s*\S+|\s+\Z")
-_FRAGMENTS = re.compile(r".{1,8}", re.DOTALL)
+ACTS_MAX = 100
+"""Acts of one run."""
+TEXT_MAX = 256_000
+WAIT_MAX_S = 600
+"""A run is over after ten minutes; nothing waits longer."""
+
+Words = Annotated[str, Meta(max_length=TEXT_MAX)]
+Seconds = Annotated[float, Meta(ge=0, le=WAIT_MAX_S)]
+Count = Annotated[int, Meta(ge=0, le=10**9)]
+Told = Literal[True]
 
 
-class Acts:
-    """Writes acts to a draft, at the sandbox's pace and with ids of its own."""
+class ActError(WiretapeError):
+    """A script or a run's metadata asks for what the sandbox does not know; the message names the place."""
 
-    def __init__(self, draft: Draft, chance: Chance, options: SandboxOptions) -> None:
-        self.draft = draft
-        self._chance = chance
-        self._options = options
-
-    def begin(self, thread: Thread | None) -> None:
-        """Created and queued, then in progress; a new thread is announced first."""
-        run = self.draft.scene.run
-        if thread is not None:
-            self.draft.add("thread.created", thread)
-        self.draft.add("thread.run.created", run)
-        self.draft.add("thread.run.queued", run)
-        self._start()
-
-    def resume(self, outputs: Mapping[str, str], usage: Usage) -> None:
-        """The tool step completes with its outputs, and the run queues once more (reference chapter 7)."""
-        self.draft.scene = self.draft.scene.answered(outputs)
-        close_work(self.draft, COMPLETED, usage)
-        queued = replace(self.draft.scene.run, status="queued", required_action=None)
-        self.draft.add("thread.run.queued", queued)
-        self._start()
-
-    def _start(self) -> None:
-        self.draft.wait(self._options.queue_s)
-        # overwritten at every resume, as on the wire (reference 6.5)
-        started = replace(self.draft.scene.run, status="in_progress", started_at=self.draft.now)
-        self.draft.add("thread.run.in_progress", started)
-
-    def write(self, text: str) -> None:
-        """Open a message and write the text to it, word by word; message and step stay open."""
-        message = self._open_message()
-        for index, word in enumerate(pieces(text)):
-            self.draft.wait(self._options.pace_s)
-            written = Text(word) if index == 0 else Text(word, UNSET)
-            delta = MessageDeltaContent((TextDelta(index=0, text=written),))
-            self.draft.add("thread.message.delta", MessageDelta(id=message.id, delta=delta))
-
-    def _open_message(self) -> Message:
-        run = self.draft.scene.run
-        message = Message(
-            id=self._chance.id("msg_"),
-            created_at=self.draft.now,
-            assistant_id=run.assistant_id,
-            thread_id=run.thread_id,
-            run_id=run.id,
-            role="assistant",
-        )
-        self._open_step("message_creation", MessageCreation(MessageId(message.id)))
-        self.draft.add_pair("thread.message", message)
-        return message
-
-    def _open_step(self, kind: str, details: MessageCreation | ToolCalls) -> Step:
-        run = self.draft.scene.run
-        step = Step(
-            id=self._chance.id("step_"),
-            created_at=self.draft.now,
-            run_id=run.id,
-            assistant_id=run.assistant_id,
-            thread_id=run.thread_id,
-            type=kind,
-            expires_at=run.expires_at,
-            step_details=details,
-        )
-        self.draft.add_pair("thread.run.step", step)
-        return step
-
-    def finish(self, usage: Usage) -> None:
-        """Complete the open message, its step with this usage, and the run."""
-        close(self.draft, COMPLETED, usage)
-
-    def ask(self, calls: Sequence[WantedFunction]) -> None:
-        """Call functions in one step, and pause for their outputs; the step stays open."""
-        step = self._open_step("tool_calls", ToolCalls())
-        wanted = tuple(WantedCall(id=self._chance.id("call_"), function=function) for function in calls)
-        for index, call in enumerate(wanted):
-            self._stream_call(step, index, call)
-        action = RequiredAction(submit_tool_outputs=WantedCalls(wanted))
-        self.draft.add(PAUSE, replace(self.draft.scene.run, status="requires_action", required_action=action))
-
-    def _stream_call(self, step: Step, index: int, call: WantedCall) -> None:
-        first = FunctionPiece(name=call.function.name, arguments="", output=None)
-        self._piece(step, CallPiece(index=index, id=call.id, function=first))
-        for fragment in _FRAGMENTS.findall(call.function.arguments):
-            self._piece(step, CallPiece(index=index, function=FunctionPiece(arguments=fragment)))
-
-    def _piece(self, step: Step, piece: CallPiece) -> None:
-        self.draft.wait(self._options.pace_s)
-        delta = StepDeltaDetails(CallPieces((piece,)))
-        self.draft.add("thread.run.step.delta", StepDelta(id=step.id, delta=delta))
+    code = "sandbox_act"
 
 
-def pieces(text: str) -> list[str]:
-    """The text in words, each with the space before it; joined they are the text."""
-    return _WORDS.findall(text)
+class Act(Struct, frozen=True, forbid_unknown_fields=True):
+    """One act; its verb is its first field."""
+
+
+class Say(Act, frozen=True):
+    """Write this text in a message of its own."""
+
+    say: Words
+    pace_s: Seconds | None = None
+    refer: bool = False
+    """Whether it shows pictures, cites files and links to files that tools have given since the last message."""
+
+
+class Refusal(Act, frozen=True):
+    """Write a message that is a refusal of the model's."""
+
+    refusal: Words
+
+
+class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
+    """A function to call; without arguments they are made from its schema. Text is sent as it is, JSON or not."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    arguments: dict[str, Any] | Words | None = None
+
+
+class Call(Act, frozen=True):
+    """Call these functions in one step, and wait for their outputs."""
+
+    call: Annotated[tuple[Wanted, ...], Meta(min_length=1, max_length=32)]
+
+
+class Code(Act, frozen=True):
+    """Let the code interpreter run this, and give these outputs. Nothing is really run."""
+
+    code: Words
+    logs: Words = ""
+    image: bool = False
+    """Whether it draws a picture."""
+    file: Annotated[str, Meta(max_length=255)] | None = None
+    """The name of a file that it writes."""
+    content: Words = ""
+    """What is in that file."""
+
+
+class Search(Act, frozen=True):
+    """Search the run's files for this; nothing means the question."""
+
+    search: Words = ""
+
+
+class Think(Act, frozen=True):
+    """Do what the sandbox does by itself: search, reckon, call, answer."""
+
+    think: Told
+
+
+class Reply(Act, frozen=True):
+    """Answer from what tools have said."""
+
+    reply: Told
+
+
+class Begin(Act, frozen=True):
+    """Write half of an answer."""
+
+    begin: Told
+
+
+class Wait(Act, frozen=True):
+    """Let time pass."""
+
+    wait_s: Seconds
+
+
+class Pace(Act, frozen=True):
+    """From here on, so many seconds between deltas."""
+
+    pace_s: Seconds
+
+
+class Spent(Struct, frozen=True, forbid_unknown_fields=True):
+    """Tokens of one step."""
+
+    prompt: Count = 0
+    completion: Count = 0
+    cached: Count = 0
+    reasoning: Count = 0
+
+
+class Use(Act, frozen=True):
+    """Let the next step say that it has used so many tokens."""
+
+    use: Spent
+
+
+class Fail(Act, frozen=True):
+    """Let the run fail."""
+
+    fail: Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
+    message: Words | None = None
+
+
+class Incomplete(Act, frozen=True):
+    """Let the run stop at a bound."""
+
+    incomplete: Literal["max_completion_tokens", "max_prompt_tokens"]
+
+
+class Expire(Act, frozen=True):
+    """Let the run expire now."""
+
+    expire: Told
+
+
+class Stall(Act, frozen=True):
+    """Do nothing until somebody cancels, or the run expires."""
+
+    stall: Told
+
+
+class Error(Act, frozen=True):
+    """Send an `error` event in the stream, which ends it; the run fails."""
+
+    error: Words
+    type: str = "server_error"
+    error_code: str | None = None
+    wrapped: bool = False
+    """Whether it is `{"error": {…}}`, which both SDKs notice, or flat as in the schema (reference 3.3 and 9)."""
+
+
+class Cut(Act, frozen=True):
+    """Tear the stream without an end; the run goes on behind it."""
+
+    cut: Told
+
+
+class Refuse(Act, frozen=True):
+    """Refuse to create the run, with an HTTP status."""
+
+    refuse: Annotated[int, Meta(ge=400, le=599)]
+    message: Words = "The sandbox was told to refuse this."
+    type: str = "invalid_request_error"
+    error_code: str | None = None
+    retry_after_s: Annotated[int, Meta(ge=0, le=WAIT_MAX_S)] | None = None
+
+
+KINDS = (
+    Say, Refusal, Call, Code, Search, Think, Reply, Begin, Wait, Pace, Use,
+    Fail, Incomplete, Expire, Stall, Error, Cut, Refuse,
+)  # fmt: skip
+VERBS: dict[str, type[Act]] = {kind.__struct_fields__[0]: kind for kind in KINDS}
+BREAKS = (Fail, Incomplete, Expire, Stall, Error, Cut)
+"""Acts that find the message before them unfinished."""
+HALVED = {"fail", "incomplete", "expire", "error", "cut"}
+"""Verbs that begin an answer when they are told in words."""
+
+
+def read(told: object, where: str) -> tuple[Act, ...]:
+    """The acts of a parsed list, or the one act of a table. Raises ActError."""
+    listed = told if isinstance(told, list) else [told]
+    if len(listed) > ACTS_MAX:
+        raise ActError(f"{where} has {len(listed)} acts; at most {ACTS_MAX} are played")
+    return tuple(_act(one, f"{where}[{number}]") for number, one in enumerate(listed))
+
+
+def _act(told: object, where: str) -> Act:
+    verbs = [key for key in told if key in VERBS] if isinstance(told, dict) else []
+    kinds = [VERBS[verb] for verb in verbs if set(told if isinstance(told, dict) else ()) <= _fields(VERBS[verb])]
+    if not kinds:
+        raise ActError(f"{where} is no act; an act is a table with one of the keys {', '.join(VERBS)}")
+    try:
+        return msgspec.convert(told, kinds[0])
+    except msgspec.ValidationError as error:
+        raise ActError(f"{where}: {error}") from error
+
+
+def _fields(kind: type[Act]) -> frozenset[str]:
+    return frozenset(kind.__struct_fields__)
+
+
+def in_words(told: str, where: str) -> tuple[Act, ...]:
+    """Acts told as JSON (a list or an object), or in words: `say Hello`, `fail server_error`. Raises ActError."""
+    if told[:1] in {"[", "{"}:
+        try:
+            return read(msgspec.json.decode(told), where)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ActError(f"{where} is no JSON: {error}") from error
+    verb, _, rest = told.partition(" ")
+    acts = read({verb: _value(verb, rest)}, where)
+    return (Begin(begin=True), *acts) if verb in HALVED else acts
+
+
+def _value(verb: str, rest: str) -> object:
+    """What stands after a verb, as its field's type wants it: number, truth or text."""
+    kind = VERBS.get(verb)
+    if kind in {Wait, Pace, Refuse} and rest.replace(".", "", 1).isdigit():
+        return float(rest) if "." in rest else int(rest)
+    return rest or kind not in {Say, Refusal, Fail, Incomplete, Error}

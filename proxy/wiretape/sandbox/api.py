@@ -50,6 +50,15 @@ def _life(sandbox: Sandbox, call: Call) -> Life:
     return _conversation(sandbox, call).life(call.ids["run_id"])
 
 
+PASSAGES = "step_details.tool_calls[*].file_search.results[*].content"
+"""The one value of `include[]`."""
+
+
+def includes_passages(call: Call) -> bool:
+    """Whether the text of search results is asked for."""
+    return PASSAGES in {call.query.get("include[]"), call.query.get("include")}
+
+
 def list_assistants(sandbox: Sandbox, call: Call) -> Page[Assistant]:
     """GET /assistants."""
     return page(list(sandbox.assistants.values()), call.query)
@@ -141,7 +150,9 @@ def create_run(sandbox: Sandbox, call: Call) -> Run | Life:
     conversation = _conversation(sandbox, call)
     sent = read(call.body, NewRun)
     sandbox.check_run(sent)
-    life = sandbox.create_run(conversation, sent, call.now_s, len(call.body))
+    sandbox.make_room(conversation, sent, len(call.body))
+    shows = includes_passages(call)
+    life = sandbox.create_run(conversation, sent, call.now_s, opens_thread=False, with_passages=shows)
     return life if sent.stream else life.run
 
 
@@ -150,7 +161,8 @@ def create_thread_and_run(sandbox: Sandbox, call: Call) -> Run | Life:
     sent = read(call.body, NewRun)
     sandbox.check_run(sent)
     conversation = sandbox.create_thread(sent.thread or NewThread(), call.now_s, len(call.body))
-    life = sandbox.create_run(conversation, sent, call.now_s, 0, opens_thread=True)
+    shows = includes_passages(call)
+    life = sandbox.create_run(conversation, sent, call.now_s, opens_thread=True, with_passages=shows)
     return life if sent.stream else life.run
 
 
@@ -172,7 +184,7 @@ def submit_tool_outputs(sandbox: Sandbox, call: Call) -> Run | Life:
     """POST /threads/{thread_id}/runs/{run_id}/submit_tool_outputs."""
     life = _life(sandbox, call)
     sent = read(call.body, ToolOutputs)
-    life.submit(sent.tool_outputs, call.now_s, sandbox.write_next)
+    life.submit(sent.tool_outputs, call.now_s, sandbox.legs(_conversation(sandbox, call), life.run))
     return life if sent.stream else life.run
 
 
@@ -185,12 +197,12 @@ def cancel_run(sandbox: Sandbox, call: Call) -> Run:
 
 def list_steps(sandbox: Sandbox, call: Call) -> Page[Step]:
     """GET /threads/{thread_id}/runs/{run_id}/steps."""
-    return page(_life(sandbox, call).listed_steps(), call.query)
+    return page(_life(sandbox, call).listed_steps(with_passages=includes_passages(call)), call.query)
 
 
 def read_step(sandbox: Sandbox, call: Call) -> Step:
     """GET /threads/{thread_id}/runs/{run_id}/steps/{step_id}."""
-    return _life(sandbox, call).step(call.ids["step_id"])
+    return _life(sandbox, call).step(call.ids["step_id"], with_passages=includes_passages(call))
 
 
 _ASSISTANT = "/v1/assistants/{assistant_id}"

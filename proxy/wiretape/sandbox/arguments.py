@@ -12,7 +12,8 @@ import math
 
 import msgspec
 
-from wiretape.sandbox.objects import Json, JsonObject
+from wiretape.sandbox.content import Json
+from wiretape.sandbox.objects import JsonObject
 from wiretape.sandbox.words import Hints
 
 DEPTH_MAX = 16

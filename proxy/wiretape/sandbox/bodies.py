@@ -8,15 +8,10 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from wiretape.sandbox.content import ImageFilePart, ImageUrlPart, Json, Part, Text, TextPart
 from wiretape.sandbox.objects import (
-    ImageFilePart,
-    ImageUrlPart,
-    Json,
     JsonObject,
     Metadata,
-    Part,
-    Text,
-    TextPart,
     Tool,
 )
 from wiretape.sandbox.refusals import Refused, missing
@@ -122,7 +117,7 @@ class NewRun(Struct, frozen=True, kw_only=True):
     top_p: Share | None = None
     stream: bool | None = None
     max_prompt_tokens: TokenBound | None = None
-    max_completion_tokens: TokenBound | None = None
+    max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
     truncation_strategy: Truncation | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None

@@ -10,8 +10,9 @@ from wiretape.sandbox.bodies import NewMessage, ThreadFields, labels
 from wiretape.sandbox.life import Life
 from wiretape.sandbox.objects import JsonObject, Message, Metadata, PlainMessage, Thread
 from wiretape.sandbox.options import SandboxOptions
+from wiretape.sandbox.plot import count
 from wiretape.sandbox.refusals import Refused, full, unknown
-from wiretape.sandbox.script import count
+from wiretape.sandbox.work import Run
 
 
 class Conversation:
@@ -95,15 +96,21 @@ class Conversation:
             raise unknown("run", run_id)
         return self.runs[run_id]
 
-    @property
-    def question(self) -> str:
-        """The text of the last user message, or nothing."""
-        return next((one.text for one in reversed(self.messages.values()) if one.role == "user"), "")
+    def reading(self, run: Run, overhead: int) -> tuple[str, int]:
+        """What a run reads: the last user message's text, and the tokens of all messages with `overhead`.
 
-    @property
-    def tokens(self) -> int:
-        """What all its messages count for."""
-        return sum(count(one.text) for one in self.messages.values())
+        `last_messages` reads so many; `auto` leaves out the oldest while `max_prompt_tokens` is passed.
+        """
+        read = list(self.messages.values())
+        if run.truncation_strategy.type == "last_messages":
+            read = read[-(run.truncation_strategy.last_messages or 1) :]
+        counts = [count(one.text) for one in read]
+        total, left = overhead + sum(counts), 0
+        while run.max_prompt_tokens is not None and total > run.max_prompt_tokens and left < len(read) - 1:
+            total -= counts[left]
+            left += 1
+        question = next((one.text for one in reversed(read[left:]) if one.role == "user"), "")
+        return question, total
 
 
 def _message(sent: NewMessage, message_id: str, thread_id: str, now_s: float) -> Message:

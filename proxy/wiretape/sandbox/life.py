@@ -8,33 +8,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from wiretape.sandbox.bodies import ToolOutput
+from wiretape.sandbox.calls import ToolCalls, shown
 from wiretape.sandbox.clock import Clock
+from wiretape.sandbox.ends import EXPIRED, cancel, close
+from wiretape.sandbox.legs import Legs, Written
 from wiretape.sandbox.objects import Message, Metadata
 from wiretape.sandbox.refusals import Refused, unknown
-from wiretape.sandbox.script import Brief
-from wiretape.sandbox.timeline import EXPIRED, Beat, Draft, Scene, cancel, close
+from wiretape.sandbox.timeline import Beat, Draft, Scene
 from wiretape.sandbox.work import Run, Step
-
-
-class Writer(Protocol):
-    """Writes the leg that follows tool outputs."""
-
-    def __call__(self, scene: Scene, outputs: Mapping[str, str], brief: Brief, now_s: float) -> list[Beat]:
-        """The beats from here to the next pause or end."""
 
 
 class Leg:
     """One stretch of a run, as one stream shows it: what was played, and what is to come."""
 
-    def __init__(self, beats: Sequence[Beat]) -> None:
+    def __init__(self, beats: Sequence[Beat], *, with_passages: bool = False) -> None:
         self.played: list[Beat] = []
         self.planned = deque(beats)
+        self.with_passages = with_passages
+        """Whether its stream shows the text that file searches have found (`include[]`)."""
         self.final = False
         """Whether what is planned ends the run by cancel or expiry, and so is not overtaken by expiry."""
 
@@ -42,11 +38,11 @@ class Leg:
 class Life:
     """A run, its steps and the leg it is on; messages go to the thread's own table."""
 
-    def __init__(self, run: Run, brief: Brief, leg: Leg, messages: dict[str, Message]) -> None:
+    def __init__(self, run: Run, written: Written, messages: dict[str, Message], *, with_passages: bool) -> None:
         self.scene = Scene(run)
         self.steps: dict[str, Step] = {}
-        self.leg = leg
-        self._brief = brief
+        self.leg = Leg(written.beats, with_passages=with_passages)
+        self.plot = written.plot
         self._messages = messages
         self._sleepers: set[asyncio.Task[None]] = set()
 
@@ -127,7 +123,7 @@ class Life:
         self.play_through("thread.run.cancelling")
         self.wake()
 
-    def submit(self, outputs: Sequence[ToolOutput], now_s: float, write: Writer) -> None:
+    def submit(self, outputs: Sequence[ToolOutput], now_s: float, legs: Legs) -> None:
         """Take all tool outputs and begin the next leg. Raises Refused where they are not what was asked for."""
         if self.run.status != "requires_action":
             raise Refused(400, f'Runs in status "{self.run.status}" do not accept tool outputs.')
@@ -138,7 +134,8 @@ class Life:
             raise Refused(
                 400, f"Expected tool outputs for call_ids {expected}, got {list(given)}.", param="tool_outputs"
             )
-        self.leg = Leg(write(self.scene, given, self._brief, now_s))
+        written = legs.next(self.scene, self.plot, now_s, given)
+        self.leg, self.plot = Leg(written.beats), written.plot
         self.play_through("thread.run.queued")
 
     def play_through(self, event: str) -> None:
@@ -149,15 +146,15 @@ class Life:
             self._play(beat)
             played = beat.event
 
-    def step(self, step_id: str) -> Step:
+    def step(self, step_id: str, *, with_passages: bool) -> Step:
         """The step with this id; raises Refused where there is none."""
         if step_id not in self.steps:
             raise unknown("run step", step_id)
-        return _as_read(self.steps[step_id])
+        return _as_read(self.steps[step_id], with_passages=with_passages)
 
-    def listed_steps(self) -> list[Step]:
+    def listed_steps(self, *, with_passages: bool) -> list[Step]:
         """All steps, oldest first."""
-        return [_as_read(step) for step in self.steps.values()]
+        return [_as_read(step, with_passages=with_passages) for step in self.steps.values()]
 
     async def until_due(self, clock: Clock, now_s: float) -> None:
         """Wait until the next beat is due, or until a cancel changes what comes next."""
@@ -174,6 +171,14 @@ class Life:
             sleeper.cancel()
 
 
-def _as_read(step: Step) -> Step:
+def _as_read(step: Step, *, with_passages: bool) -> Step:
     """A step as later reads show it: `expires_at` is null (reference 6.7)."""
-    return step if step.status == "in_progress" else replace(step, expires_at=None)
+    seen = visible(step, with_passages=with_passages)
+    return seen if step.status == "in_progress" else replace(seen, expires_at=None)
+
+
+def visible(step: Step, *, with_passages: bool) -> Step:
+    """A step with the text that its searches have found, or without."""
+    if not isinstance(step.step_details, ToolCalls):
+        return step
+    return replace(step, step_details=shown(step.step_details, with_passages=with_passages))

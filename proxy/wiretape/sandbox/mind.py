@@ -1,8 +1,8 @@
-"""The sandbox's mind: what to say, and when to ask for a tool. Scripted, friendly, and always the same.
+"""The sandbox's mind: what to say, and when to use a tool. Scripted, friendly, and always the same.
 
-A function is called for when the tool choice insists, or when a subject word of its name or description
-stands in the message. An answer after tool outputs is made of them; any other answer says honestly what the
-sandbox is.
+A tool is used when the tool choice insists. Else files are searched where there are any; code is run where the
+words ask for it; and a function is called where a subject word of its name or description stands in the
+message. An answer is made of what tools have given; any other answer says honestly what the sandbox is.
 """
 
 from __future__ import annotations
@@ -11,11 +11,16 @@ from collections.abc import Sequence
 
 import msgspec
 
+from wiretape.sandbox import reckoning
+from wiretape.sandbox.acts import Act, Call, Reply, Search, Wanted
 from wiretape.sandbox.arguments import arguments
+from wiretape.sandbox.calls import CalledFunction, Result
 from wiretape.sandbox.chance import Chance
-from wiretape.sandbox.objects import Function, FunctionTool, Json, JsonObject
+from wiretape.sandbox.content import Json
+from wiretape.sandbox.objects import CodeInterpreter, FileSearch, Function, FunctionTool, JsonObject
+from wiretape.sandbox.plot import Known, Shelf
 from wiretape.sandbox.words import hints, name_words, subjects
-from wiretape.sandbox.work import CalledFunction, NamedTool, Run, WantedFunction
+from wiretape.sandbox.work import NamedTool, Run
 
 QUOTED_MAX = 80
 OUTPUT_MAX = 400
@@ -47,24 +52,70 @@ answer, though, is the real protocol.""",
 )
 
 
-def wanted(run: Run, question: str) -> list[WantedFunction]:
-    """The function calls the question asks for; empty where a text answer will do."""
-    functions = [tool.function for tool in run.tools if isinstance(tool, FunctionTool)]
-    chosen = _chosen(run, functions, question)
-    offered = hints(question)
-    return [WantedFunction(one.name, arguments(_schema(one), offered)) for one in chosen]
+REPLY = Reply(reply=True)
 
 
-def _chosen(run: Run, functions: Sequence[Function], question: str) -> Sequence[Function]:
+def decide(run: Run, question: str, shelf: Shelf) -> tuple[Act, ...]:
+    """The acts that answer a question: tools where they are called for, and then a reply."""
+    acts = [*_hosted(run, question, shelf), *_calls(run, question)]
+    if not acts and run.tool_choice == "required":
+        acts = _any(run, question, shelf)
+    return (*acts, REPLY)
+
+
+def _hosted(run: Run, question: str, shelf: Shelf) -> list[Act]:
+    kinds = {type(tool) for tool in run.tools}
+    match run.tool_choice:
+        case NamedTool(type="file_search") if FileSearch in kinds:
+            return [Search("")]
+        case NamedTool(type="code_interpreter") if CodeInterpreter in kinds:
+            return [reckoning.code(question, shelf)]
+        case NamedTool() | "none":
+            return []
+    searches = FileSearch in kinds and shelf.searchable and not is_greeting(question)
+    reckons = CodeInterpreter in kinds and reckoning.wants_code(question, shelf.readable)
+    return [*([Search("")] if searches else []), *([reckoning.code(question, shelf)] if reckons else [])]
+
+
+def _calls(run: Run, question: str) -> list[Act]:
+    names = wanted(run, question)
+    if run.parallel_tool_calls and names:
+        return [Call(tuple(Wanted(name) for name in names))]
+    return [Call((Wanted(name),)) for name in names]
+
+
+def _any(run: Run, question: str, shelf: Shelf) -> list[Act]:
+    """Any tool, where one is required and none is called for: the first there is."""
+    match next(iter(run.tools), None):
+        case FunctionTool(function=function):
+            return [Call((Wanted(function.name),))]
+        case FileSearch():
+            return [Search("")]
+        case CodeInterpreter():
+            return [reckoning.code(question, shelf)]
+        case _:
+            return []
+
+
+def wanted(run: Run, question: str) -> list[str]:
+    """The names of the functions that the question or the tool choice calls for."""
     match run.tool_choice:
         case "none":
-            return ()
+            return []
         case NamedTool(function=named):
-            return [one for one in functions if named is not None and one.name == named.name][:1]
-        case choice:
-            fitting = [one for one in functions if _fits(one, question)]
-            fallback = functions[:1] if choice == "required" else ()
-            return (fitting if run.parallel_tool_calls else fitting[:1]) or fallback
+            return [one.name for one in _functions(run) if named is not None and one.name == named.name][:1]
+        case _:
+            return [one.name for one in _functions(run) if _fits(one, question)]
+
+
+def made_arguments(run: Run, name: str, question: str) -> str:
+    """Arguments for a function of the run's, as its schema wants them; `{}` for any other."""
+    known = next((one for one in _functions(run) if one.name == name), None)
+    return arguments(_schema(known), hints(question)) if known else "{}"
+
+
+def _functions(run: Run) -> list[Function]:
+    return [tool.function for tool in run.tools if isinstance(tool, FunctionTool)]
 
 
 def _fits(function: Function, question: str) -> bool:
@@ -81,9 +132,48 @@ def _schema(function: Function) -> JsonObject:
     return function.parameters if isinstance(function.parameters, dict) else {}
 
 
+def reply(run: Run, question: str, known: Known, chance: Chance) -> str | None:
+    """An answer in the form that the run asks for; None where its schema allows nothing the sandbox knows."""
+    if is_json(run):
+        return _formatted(run, question)
+    if known.told:
+        return answer_from(known.told)
+    if known.logs or known.images:
+        return f"I have run some code. It says: {' '.join(' '.join(known.logs).split()) or 'nothing, but see'}."
+    if known.results:
+        return _quoted(known.results[0])
+    if known.searched:
+        return "I have looked in the files, and found nothing about this."
+    return answer(question, chance)
+
+
+def is_json(run: Run) -> bool:
+    """Whether the run's answers are to be JSON."""
+    form = run.response_format
+    return isinstance(form, dict) and form.get("type") in {"json_object", "json_schema"}
+
+
+def _formatted(run: Run, question: str) -> str | None:
+    form = run.response_format
+    schema = (form.get("json_schema") or {}).get("schema") if form["type"] == "json_schema" else None
+    if isinstance(schema, dict):
+        return arguments(schema, hints(question))
+    return msgspec.json.encode({"answer": "This is JSON from the sandbox.", "question": question[:QUOTED_MAX]}).decode()
+
+
+def _quoted(result: Result) -> str:
+    passages = " ".join(passage.text for passage in result.content or ())
+    return f"In {result.file_name} it says: {_shortened(' '.join(passages.split()), OUTPUT_MAX)}"
+
+
+def is_greeting(question: str) -> bool:
+    """Whether somebody only says hello."""
+    return bool({word.strip(".,!?").casefold() for word in question.split()[:2]} & GREETINGS)
+
+
 def answer(question: str, chance: Chance) -> str:
     """A friendly answer to a question that no tool is called for."""
-    if {word.strip(".,!?").casefold() for word in question.split()[:2]} & GREETINGS:
+    if is_greeting(question):
         return HELLO
     template = chance.pick(ANSWERS).replace("\n", " ")
     return template.format(question=_shortened(" ".join(question.split()), QUOTED_MAX) or "…")

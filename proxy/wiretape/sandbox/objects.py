@@ -7,12 +7,12 @@ The order, and which fields there are, follow captured traffic where it differs 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-Json = Any
-"""JSON the sandbox hands back as it came: at this border of the wire nothing is known of it."""
+from wiretape.sandbox.content import Json, Part, plain
+
 JsonObject = dict[str, Json]
 Metadata = dict[str, str]
 
@@ -87,34 +87,6 @@ class Deleted(Struct, frozen=True, kw_only=True):
     deleted: bool = True
 
 
-class Text(Struct, frozen=True):
-    """Text of a part; the sandbox cites nothing, so there are never annotations."""
-
-    value: str
-    annotations: tuple[()] | UnsetType = ()
-
-
-class TextPart(Struct, frozen=True, tag_field="type", tag="text"):
-    """Text in a message."""
-
-    text: Text
-
-
-class ImageFilePart(Struct, frozen=True, tag_field="type", tag="image_file"):
-    """An uploaded picture in a message."""
-
-    image_file: Json
-
-
-class ImageUrlPart(Struct, frozen=True, tag_field="type", tag="image_url"):
-    """A picture elsewhere, in a message."""
-
-    image_url: Json
-
-
-Part = TextPart | ImageFilePart | ImageUrlPart
-
-
 class Reason(Struct, frozen=True):
     """Why something is incomplete."""
 
@@ -162,26 +134,4 @@ class Message(Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """All its text, parts joined by spaces."""
-        return " ".join(part.text.value for part in self.content if isinstance(part, TextPart))
-
-
-class TextDelta(Struct, frozen=True, kw_only=True):
-    """A piece of a text part."""
-
-    index: int
-    type: str = "text"
-    text: Text
-
-
-class MessageDeltaContent(Struct, frozen=True):
-    """The pieces of one delta."""
-
-    content: tuple[TextDelta, ...]
-
-
-class MessageDelta(Struct, frozen=True, kw_only=True):
-    """A piece of a message."""
-
-    id: str
-    object: str = "thread.message.delta"
-    delta: MessageDeltaContent
+        return plain(self.content)

@@ -31,6 +31,15 @@ class Refused(WiretapeError):
         super().__init__(message)
         self.status = status
         self.body = Refusal(ErrorBody(message, param=param, code=code))
+        self.retry_after_s: int | None = None
+
+
+def rehearsed(status: int, body: ErrorBody, retry_after_s: int | None) -> Refused:
+    """What a script or a run's metadata has asked to be answered, whatever the request."""
+    refused = Refused(status, body.message)
+    refused.body = Refusal(body)
+    refused.retry_after_s = retry_after_s
+    return refused
 
 
 def unknown(kind: str, given: str) -> Refused:

@@ -1,149 +1,135 @@
-"""Legs of a run, from its start or from its tool outputs to the next pause or end; and the fates a run may be given.
+"""Scripts: what runs are to do, and which requests are to be refused, told in a file or in a run's metadata.
 
-A run whose metadata has the key `sandbox` meets the fate it names, instead of what the mind would do:
-
-| `metadata.sandbox` | the run |
-| --- | --- |
-| `say <text>` | writes this very text and completes; no tool is called |
-| `fail <code>` | writes half a message and fails; `server_error`, `rate_limit_exceeded` or `invalid_prompt` |
-| `incomplete <reason>` | writes half a message and stops; `max_completion_tokens` or `max_prompt_tokens` |
-| `expire` | writes half a message and expires at once, not after ten minutes |
-| `stall` | is in progress and does nothing, until it is cancelled or its ten minutes are over |
-
-Any other value is refused with status 400. Tokens are counted as four characters each; of a prompt of 1,024
-tokens or more the whole blocks of 128 count as cached.
+A script is TOML or JSON. Of its `[[run]]` tables the first that fits a run gives its acts; `[[refuse]]` tables
+refuse requests over HTTP. A run's own metadata, under the key `sandbox`, comes before any script. Without either
+the run does what the sandbox's mind would do.
 """
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
-from msgspec import Struct
+import msgspec
+from msgspec import Meta, Struct
 
-from wiretape.sandbox import mind
-from wiretape.sandbox.acts import Acts, pieces
-from wiretape.sandbox.chance import Chance
-from wiretape.sandbox.objects import Metadata, Thread
-from wiretape.sandbox.options import SandboxOptions
+from wiretape.errors import ConfigError
+from wiretape.sandbox.acts import Act, ActError, Refuse, Think, in_words, read
+from wiretape.sandbox.objects import Assistant, Metadata
 from wiretape.sandbox.refusals import Refused
-from wiretape.sandbox.timeline import EXPIRED, Beat, Draft, Fate, Scene, close, failed, incomplete
-from wiretape.sandbox.work import LastError, Usage, tokens
+from wiretape.sandbox.work import Run
 
 KEY = "sandbox"
-ERRORS = {
-    "server_error": "Sorry, something went wrong.",
-    "rate_limit_exceeded": "You exceeded your current quota, as your metadata asked.",
-    "invalid_prompt": "The prompt was refused, as your metadata asked.",
-}
-REASONS = ("max_completion_tokens", "max_prompt_tokens")
-KNOWN = (
-    "'say <text>'",
-    *(f"'fail {code}'" for code in ERRORS),
-    *(f"'incomplete {reason}'" for reason in REASONS),
-    "'expire'",
-    "'stall'",
-)
+THINK = (Think(think=True),)
+RULES_MAX = 1_000
+Rules = Annotated[tuple[dict[str, Any], ...], Meta(max_length=RULES_MAX)]
 
-CHARACTERS_PER_TOKEN = 4
-CACHED_FROM = 1_024
-CACHED_BLOCK = 128
+
+class When(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which runs a rule is for: those to which all that is given applies."""
+
+    says: str | None = None
+    """Words in the question, whatever their case."""
+    assistant: str | None = None
+    """The assistant's name or id."""
+    model: str | None = None
+    metadata: Metadata = {}
+
+    def fits(self, run: Run, assistant: Assistant, question: str) -> bool:
+        """Whether a run is one of them."""
+        return (
+            (self.says is None or self.says.casefold() in question.casefold())
+            and self.assistant in {None, assistant.name, assistant.id}
+            and self.model in {None, run.model}
+            and self.metadata.items() <= run.metadata.items()
+        )
+
+
+class RunRule(Struct, frozen=True):
+    """What runs of a kind are to do."""
+
+    when: When
+    acts: tuple[Act, ...]
+
+
+class RefuseRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Requests to refuse: after the first `after` that fit, `times` of them, or all."""
+
+    status: Annotated[int, Meta(ge=400, le=599)]
+    method: str = "*"
+    path: str = "*"
+    """A path in which `*` stands for anything."""
+    after: Annotated[int, Meta(ge=0)] = 0
+    times: Annotated[int, Meta(ge=0)] | None = None
+    message: str = Refuse.message
+    type: str = Refuse.type
+    error_code: str | None = None
+    retry_after_s: Annotated[int, Meta(ge=0, le=600)] | None = None
+
+    def fits(self, method: str, path: str) -> bool:
+        """Whether a request is one of them."""
+        pattern = ".*".join(map(re.escape, self.path.split("*")))
+        return self.method in {"*", method} and re.fullmatch(pattern, path) is not None
 
 
 class Script(Struct, frozen=True):
-    """A fate, read: words to say, or an early end, or (with neither) silence."""
+    """Rules, in the order in which they are tried."""
 
-    says: str = ""
-    ends: Fate | None = None
-
-
-class Brief(Struct, frozen=True):
-    """What a run is to answer."""
-
-    question: str
-    """The thread's last user message."""
-    prompt_tokens: int
-    """The tokens of everything the run reads at its start."""
+    runs: tuple[RunRule, ...] = ()
+    refusals: tuple[RefuseRule, ...] = ()
 
 
-def script(metadata: Metadata) -> Script | None:
-    """The fate that a run's metadata names; raises Refused where it is none of those known."""
+class _Sent(Struct, frozen=True, forbid_unknown_fields=True):
+    run: Rules = ()
+    refuse: Annotated[tuple[RefuseRule, ...], Meta(max_length=RULES_MAX)] = ()
+
+
+def load(path: Path) -> Script:
+    """The script in a file; JSON where its name ends so, else TOML. Raises ConfigError, which names the place."""
+    try:
+        text = path.read_text("utf-8")
+        told = msgspec.json.decode(text) if path.suffix == ".json" else tomllib.loads(text)
+        return script(told)
+    except OSError as error:
+        raise ConfigError(f"cannot read the script {path}: {error.strerror}") from error
+    except (ActError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def script(told: object) -> Script:
+    """A script from what was parsed. Raises ActError or msgspec.ValidationError, which name the place."""
+    sent = msgspec.convert(told, _Sent)
+    rules = tuple(_rule(one, f"run[{number}]") for number, one in enumerate(sent.run))
+    return Script(rules, sent.refuse)
+
+
+def _rule(told: Mapping[str, Any], where: str) -> RunRule:
+    if unknown := sorted(set(told) - {"when", "acts"}):
+        raise ActError(f"{where} has the unknown key {unknown[0]}; known are when, acts")
+    try:
+        when = msgspec.convert(told.get("when", {}), When)
+    except msgspec.ValidationError as error:
+        raise ActError(f"{where}.when: {error}") from error
+    return RunRule(when, read(told.get("acts", []), f"{where}.acts"))
+
+
+def told_in(metadata: Metadata) -> tuple[Act, ...] | None:
+    """The acts that a run's metadata tells; None where it tells nothing. Raises Refused where it cannot be read."""
     if KEY not in metadata:
         return None
-    verb, _, rest = metadata[KEY].partition(" ")
-    match verb:
-        case "say" if rest.strip():
-            return Script(says=rest)
-        case "fail" if rest in ERRORS:
-            return Script(ends=failed(LastError(rest, ERRORS[rest])))
-        case "incomplete" if rest in REASONS:
-            return Script(ends=incomplete(rest))
-        case "expire" if not rest:
-            return Script(ends=EXPIRED)
-        case "stall" if not rest:
-            return Script()
-        case _:
-            raise _unknown(metadata[KEY])
+    try:
+        return in_words(metadata[KEY], f"metadata.{KEY}")
+    except ActError as error:
+        param = f"metadata.{KEY}"
+        raise Refused(400, f"Invalid value for '{param}': {error}.", param=param, code="invalid_value") from error
 
 
-def _unknown(given: str) -> Refused:
-    message = f"Invalid value for 'metadata.{KEY}': '{given[:80]}'. Expected one of {', '.join(KNOWN)}."
-    return Refused(400, message, param=f"metadata.{KEY}", code="invalid_value")
-
-
-def count(text: str) -> int:
-    """How many tokens a text counts for."""
-    return -(-len(text) // CHARACTERS_PER_TOKEN)
-
-
-def first_leg(acts: Acts, thread: Thread | None, brief: Brief, chance: Chance) -> list[Beat]:
-    """From creation to the first pause or the end; `thread` is announced where it came with the run."""
-    fated = script(acts.draft.scene.run.metadata)
-    acts.begin(thread)
-    if fated is None:
-        _think(acts, brief, chance)
-    elif fated.says:
-        _speak(acts, fated.says, brief.prompt_tokens)
-    elif fated.ends is not None:
-        _break_off(acts, fated.ends, brief, chance)
-    return acts.draft.beats
-
-
-def _think(acts: Acts, brief: Brief, chance: Chance) -> None:
-    calls = mind.wanted(acts.draft.scene.run, brief.question)
-    if calls:
-        acts.ask(calls)
-    else:
-        _speak(acts, mind.answer(brief.question, chance), brief.prompt_tokens)
-
-
-def _speak(acts: Acts, text: str, prompt_tokens: int) -> None:
-    acts.write(text)
-    acts.finish(_usage(prompt_tokens, count(text)))
-
-
-def _break_off(acts: Acts, fate: Fate, brief: Brief, chance: Chance) -> None:
-    """Half a message, then the end; a run that stopped at a bound has used tokens, one that broke has not."""
-    words = pieces(mind.answer(brief.question, chance))
-    half = "".join(words[: len(words) // 2])
-    acts.write(half)
-    close(acts.draft, fate, _usage(brief.prompt_tokens, count(half)) if fate.incomplete else None)
-
-
-def next_leg(acts: Acts, outputs: Mapping[str, str], brief: Brief) -> list[Beat]:
-    """From the tool outputs to the end; `outputs` holds one for each call that waits."""
-    calls = [call.function for call in acts.draft.scene.answered(outputs).calls]
-    asked = sum(count(call.name + call.arguments) for call in calls)
-    acts.resume(outputs, _usage(brief.prompt_tokens, asked))
-    told = sum(count(output) for output in outputs.values())
-    _speak(acts, mind.answer_from(calls), brief.prompt_tokens + asked + told)
-    return acts.draft.beats
-
-
-def _usage(prompt: int, completion: int) -> Usage:
-    cached = prompt // CACHED_BLOCK * CACHED_BLOCK if prompt >= CACHED_FROM else 0
-    return tokens(prompt, completion, cached)
-
-
-def new_acts(scene: Scene, at_s: float, chance: Chance, options: SandboxOptions) -> Acts:
-    """Acts that go on from this scene at this time."""
-    return Acts(Draft(scene, at_s), chance, options)
+def acts_for(run: Run, assistant: Assistant, question: str, rules: Script) -> tuple[Act, ...]:
+    """What a run is to do: its metadata's acts, else those of the first rule that fits, else what comes to mind."""
+    own = told_in(run.metadata)
+    if own is not None:
+        return own
+    return next((rule.acts for rule in rules.runs if rule.when.fits(run, assistant, question)), THINK)

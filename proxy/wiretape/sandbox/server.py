@@ -15,10 +15,11 @@ from aiohttp import web
 from msgspec import Struct
 
 from wiretape.sandbox.api import ENDPOINTS, Call, Endpoint
-from wiretape.sandbox.life import Leg, Life
+from wiretape.sandbox.life import Leg, Life, visible
 from wiretape.sandbox.refusals import Refused
 from wiretape.sandbox.state import Sandbox
-from wiretape.sandbox.timeline import ENDS, Beat
+from wiretape.sandbox.timeline import CUT, ENDS, Beat
+from wiretape.sandbox.work import Step
 
 DONE = b"event: done\ndata: [DONE]\n\n"
 
@@ -54,6 +55,7 @@ class Server:
         """Refuse who may not ask, and put every refusal, also the framework's, into the API's words."""
         try:
             check(request)
+            self.sandbox.obey(request.method, request.path)
             return await handler(request)
         except Refused as error:
             refused = error
@@ -61,7 +63,10 @@ class Server:
             refused = Refused(400, "The request's body broke off, or is not encoded as its headers say.")
         except web.HTTPException as error:
             refused = in_api_words(error, request, self.sandbox.options.body_bytes_max)
-        return self._json(refused.body, refused.status)
+        answer = self._json(refused.body, refused.status)
+        if refused.retry_after_s is not None:
+            answer.headers["Retry-After"] = str(refused.retry_after_s)
+        return answer
 
     def responder(self, endpoint: Endpoint) -> Respond:
         """What aiohttp calls for one route."""
@@ -118,7 +123,9 @@ class Server:
             life.advance(now_s)
             while sent < len(leg.played):
                 beat, sent = leg.played[sent], sent + 1
-                await response.write(frame(beat))
+                if beat.event == CUT:
+                    return False
+                await response.write(frame(beat, with_passages=leg.with_passages))
                 if beat.event in ENDS:
                     await response.write(DONE)
                     return True
@@ -126,9 +133,12 @@ class Server:
         return False
 
 
-def frame(beat: Beat) -> bytes:
+def frame(beat: Beat, *, with_passages: bool = False) -> bytes:
     """The event's bytes (reference chapter 4)."""
-    return b"event: %b\ndata: %b\n\n" % (beat.event.encode(), msgspec.json.encode(beat.data))
+    told = beat.data
+    if isinstance(told, Step):
+        told = visible(told, with_passages=with_passages)
+    return b"event: %b\ndata: %b\n\n" % (beat.event.encode(), msgspec.json.encode(told))
 
 
 def check(request: web.Request) -> None:

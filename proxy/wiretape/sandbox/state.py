@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
+from wiretape.sandbox.acts import Refuse
 from wiretape.sandbox.bodies import AssistantFields, NewAssistant, NewMessage, NewRun, NewThread, labels
 from wiretape.sandbox.chance import Chance
 from wiretape.sandbox.clock import Clock, SystemClock
 from wiretape.sandbox.conversation import Conversation
-from wiretape.sandbox.life import Leg, Life
+from wiretape.sandbox.legs import Legs
+from wiretape.sandbox.life import Life
 from wiretape.sandbox.objects import RUN_LIFE_S, Assistant, CodeInterpreter, JsonObject, Message, Thread, Tool
 from wiretape.sandbox.options import SandboxOptions
-from wiretape.sandbox.refusals import full, unknown
-from wiretape.sandbox.script import Brief, count, first_leg, new_acts, next_leg, script
-from wiretape.sandbox.timeline import Beat, Scene
+from wiretape.sandbox.plot import Plot, count
+from wiretape.sandbox.refusals import ErrorBody, Refused, full, rehearsed, unknown
+from wiretape.sandbox.script import RefuseRule, Script, acts_for, told_in
+from wiretape.sandbox.shelf import EmptyShelf
+from wiretape.sandbox.timeline import Scene
 from wiretape.sandbox.work import Run, Truncation
 
 __all__ = ["Sandbox", "SandboxOptions"]
@@ -26,8 +31,12 @@ __all__ = ["Sandbox", "SandboxOptions"]
 class Sandbox:
     """An Assistants server's state. Nothing in it runs by itself: whoever looks brings the time."""
 
-    def __init__(self, options: SandboxOptions | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self, options: SandboxOptions | None = None, clock: Clock | None = None, script: Script | None = None
+    ) -> None:
         self.options = options or SandboxOptions()
+        self.script = script or Script()
+        self._met: Counter[int] = Counter()
         self.clock: Clock = clock or SystemClock()
         self.chance = Chance(self.options.seed)
         self.assistants: dict[str, Assistant] = {}
@@ -111,38 +120,61 @@ class Sandbox:
             raise full("stored_bytes_max", self.options.stored_bytes_max)
         self._stored_bytes += size_bytes
 
-    def create_run(
-        self, conversation: Conversation, sent: NewRun, now_s: float, size_bytes: int, *, opens_thread: bool = False
-    ) -> Life:
-        """Start a run; its first leg is written now, to be played as time comes. Raises Refused on a busy thread.
-
-        Ask `check_run` first: past it nothing is refused for what was sent.
-        """
-        messages = sent.additional_messages or ()
-        conversation.check_free(len(messages))
+    def make_room(self, conversation: Conversation, sent: NewRun, size_bytes: int) -> None:
+        """Raise Refused on a busy or full thread; else count the body's bytes, and add what messages came in it."""
+        conversation.check_free(len(sent.additional_messages or ()))
         self.store_in(conversation, size_bytes)
-        self._add_all(conversation, messages, now_s)
+
+    def create_run(
+        self, conversation: Conversation, sent: NewRun, now_s: float, *, opens_thread: bool, with_passages: bool
+    ) -> Life:
+        """Start a run; its first leg is written now, to be played as time comes.
+
+        Ask `check_run` and `make_room` first: past them nothing is refused for what was sent.
+        """
+        self._add_all(conversation, sent.additional_messages or (), now_s)
         assistant = self.assistant(sent.assistant_id)
         run = _run(sent, assistant, self.chance.id("run_"), conversation.thread.id, now_s)
-        brief = Brief(conversation.question, conversation.tokens + _overhead(run))
-        acts = new_acts(Scene(run), now_s, self.chance, self.options)
-        leg = first_leg(acts, conversation.thread if opens_thread else None, brief, self.chance)
-        life = Life(run, brief, Leg(leg), conversation.messages)
+        plot = self._plot(run, assistant, conversation)
+        legs = self.legs(conversation, run)
+        written = legs.first(Scene(run), plot, now_s, conversation.thread if opens_thread else None)
+        life = Life(run, written, conversation.messages, with_passages=with_passages)
         conversation.begin(life)
         life.play_through("thread.run.queued")
         return life
 
-    def write_next(self, scene: Scene, outputs: Mapping[str, str], brief: Brief, now_s: float) -> list[Beat]:
-        """The leg that follows tool outputs (a `life.Writer`)."""
-        return next_leg(new_acts(scene, now_s, self.chance, self.options), outputs, brief)
+    def _plot(self, run: Run, assistant: Assistant, conversation: Conversation) -> Plot:
+        question, tokens = conversation.reading(run, _overhead(run))
+        acts = acts_for(run, assistant, question, self.script)
+        return Plot(acts=acts, question=question, context=tokens, pace_s=self.options.pace_s)
+
+    def legs(self, conversation: Conversation, run: Run) -> Legs:
+        """Who writes a run's legs."""
+        return Legs(self.chance, self.options, EmptyShelf())
 
     def check_run(self, sent: NewRun) -> None:
         """Raise Refused for what a run may not be, before anything is changed for it."""
         self.assistant(sent.assistant_id)
-        script(labels(sent.metadata))
+        for act in told_in(labels(sent.metadata)) or ():
+            if isinstance(act, Refuse):
+                raise _told_to(act)
         messages = [*(sent.additional_messages or ()), *(sent.thread.messages if sent.thread else ())]
         if len(messages) >= self.options.messages_max:
             raise full("messages_max", self.options.messages_max)
+
+    def obey(self, method: str, path: str) -> None:
+        """Raise Refused where the script refuses this request; each that fits a rule is counted by it."""
+        for number, rule in enumerate(self.script.refusals):
+            if rule.fits(method, path):
+                self._met[number] += 1
+                place = self._met[number] - rule.after
+                if place > 0 and (rule.times is None or place <= rule.times):
+                    raise _told_to(rule)
+
+
+def _told_to(told: Refuse | RefuseRule) -> Refused:
+    status = told.refuse if isinstance(told, Refuse) else told.status
+    return rehearsed(status, ErrorBody(told.message, type=told.type, code=told.error_code), told.retry_after_s)
 
 
 def _assistant(sent: NewAssistant, assistant_id: str, now_s: float) -> Assistant:

@@ -1,12 +1,14 @@
-"""Runs, their steps, and the pieces of steps: fields in the order of the wire (reference 6.5 to 6.8)."""
+"""Runs and their steps: fields in the order of the wire (reference 6.5 to 6.8)."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
-from wiretape.sandbox.objects import TERMINAL, Json, JsonObject, Metadata, Reason, Tool
+from wiretape.sandbox.calls import ToolCalls
+from wiretape.sandbox.content import Json
+from wiretape.sandbox.objects import TERMINAL, JsonObject, Metadata, Reason, Tool
 
 
 class CachedTokens(Struct, frozen=True):
@@ -32,15 +34,17 @@ class Usage(Struct, frozen=True):
 
     def __add__(self, other: Usage) -> Usage:
         """Both together: a run's usage is the sum of its steps'."""
-        cached = self.prompt_token_details.cached_tokens + other.prompt_token_details.cached_tokens
         return tokens(
-            self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens, cached
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.prompt_token_details.cached_tokens + other.prompt_token_details.cached_tokens,
+            self.completion_tokens_details.reasoning_tokens + other.completion_tokens_details.reasoning_tokens,
         )
 
 
-def tokens(prompt: int, completion: int, cached: int = 0) -> Usage:
-    """The usage that these counts make."""
-    return Usage(prompt, completion, prompt + completion, CachedTokens(cached))
+def tokens(prompt: int, completion: int, cached: int = 0, reasoning: int = 0) -> Usage:
+    """The usage that these counts make; cached are among the prompt's, reasoning among the completion's."""
+    return Usage(prompt, completion, prompt + completion, CachedTokens(cached), ReasoningTokens(reasoning))
 
 
 class LastError(Struct, frozen=True):
@@ -152,28 +156,6 @@ class MessageCreation(Struct, frozen=True, tag_field="type", tag="message_creati
     message_creation: MessageId
 
 
-class CalledFunction(Struct, frozen=True):
-    """A function call of a step; `output` is null until submitted."""
-
-    name: str
-    arguments: str
-    output: str | None = None
-
-
-class ToolCall(Struct, frozen=True, kw_only=True):
-    """One call of a step."""
-
-    id: str
-    type: str = "function"
-    function: CalledFunction
-
-
-class ToolCalls(Struct, frozen=True, tag_field="type", tag="tool_calls"):
-    """What a step does that calls tools."""
-
-    tool_calls: tuple[ToolCall, ...] = ()
-
-
 class Step(Struct, frozen=True, kw_only=True):
     """A run step: 15 fields, as on the wire."""
 
@@ -192,40 +174,3 @@ class Step(Struct, frozen=True, kw_only=True):
     last_error: LastError | None = None
     step_details: MessageCreation | ToolCalls
     usage: Usage | None = None
-
-
-class FunctionPiece(Struct, frozen=True, kw_only=True):
-    """A piece of a function call; name and output come with the first only."""
-
-    name: str | UnsetType = UNSET
-    arguments: str
-    output: UnsetType | None = UNSET
-
-
-class CallPiece(Struct, frozen=True, kw_only=True):
-    """A piece of the call at `index`; the id comes with the first only."""
-
-    index: int
-    id: str | UnsetType = UNSET
-    type: str = "function"
-    function: FunctionPiece
-
-
-class CallPieces(Struct, frozen=True, tag_field="type", tag="tool_calls"):
-    """The pieces of one delta."""
-
-    tool_calls: tuple[CallPiece, ...]
-
-
-class StepDeltaDetails(Struct, frozen=True):
-    """What a delta adds."""
-
-    step_details: CallPieces
-
-
-class StepDelta(Struct, frozen=True, kw_only=True):
-    """A piece of a step."""
-
-    id: str
-    object: str = "thread.run.step.delta"
-    delta: StepDeltaDetails
