@@ -154,10 +154,11 @@ def summed(usages: list[dict[str, Any]]) -> dict[str, Any]:
     """The sum of usages, inner details included."""
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
     cached = sum(one["prompt_token_details"]["cached_tokens"] for one in usages)
+    reasoning = sum(one["completion_tokens_details"]["reasoning_tokens"] for one in usages)
     return {
         **{name: sum(one[name] for one in usages) for name in names},
         "prompt_token_details": {"cached_tokens": cached},
-        "completion_tokens_details": {"reasoning_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": reasoning},
     }
 
 

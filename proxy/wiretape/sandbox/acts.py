@@ -15,7 +15,8 @@ from wiretape.errors import WiretapeError
 
 ACTS_MAX = 100
 """Acts of one run."""
-TEXT_MAX = 256_000
+TEXT_MAX = 65_536
+"""Characters of one text."""
 WAIT_MAX_S = 600
 """A run is over after ten minutes; nothing waits longer."""
 

@@ -122,23 +122,19 @@ def joined(parts: Sequence[Part], pieces: Sequence[PartPiece]) -> tuple[Part, ..
 
 
 def _with(whole: Part | None, piece: PartPiece) -> Part:
-    match piece, whole:
-        case PartPiece(image_file=ImageFile() as image), _:
-            return ImageFilePart({"file_id": image.file_id})
-        case PartPiece(refusal=str(words)), RefusalPart(refusal=before):
-            return RefusalPart(before + words)
-        case PartPiece(refusal=str(words)), _:
-            return RefusalPart(words)
-        case PartPiece(text=Text() as text), TextPart(text=before):
-            return TextPart(Text(before.value + text.value, _annotations(before) + _annotations(text)))
-        case PartPiece(text=Text() as text), _:
-            return TextPart(Text(text.value, _annotations(text)))
-        case _:
-            raise ValueError(f"a piece of no known type: {piece.type}")
+    if piece.text:
+        return _more_text(whole.text if isinstance(whole, TextPart) else Text(""), piece.text)
+    if piece.image_file:
+        return ImageFilePart({"file_id": piece.image_file.file_id})
+    before = whole.refusal if isinstance(whole, RefusalPart) else ""
+    return RefusalPart(f"{before}{piece.refusal}")
 
 
-def _annotations(text: Text) -> tuple[Annotation, ...]:
-    return () if isinstance(text.annotations, UnsetType) else tuple(one.finished for one in text.annotations)
+def _more_text(before: Text, more: Text) -> TextPart:
+    marks = before.annotations or ()
+    if more.annotations:
+        marks = (*marks, *(one.finished for one in more.annotations))
+    return TextPart(Text(before.value + more.value, marks))
 
 
 def plain(parts: Sequence[Part]) -> str:

@@ -7,7 +7,7 @@ and the last says `done`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from email.utils import formatdate
 
 import msgspec
@@ -22,6 +22,8 @@ from wiretape.sandbox.timeline import CUT, ENDS, Beat
 from wiretape.sandbox.work import Step
 
 DONE = b"event: done\ndata: [DONE]\n\n"
+LAST = ENDS | {CUT}
+"""What nothing of a stream comes after, but `done`."""
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -116,21 +118,30 @@ class Server:
         return response
 
     async def _play(self, response: web.StreamResponse, life: Life, leg: Leg) -> bool:
-        """Send the leg, beat by beat as each comes due, to its pause or end; False when stopped before that."""
+        """Send the leg, each beat as it comes due, to its pause or end; False when stopped or torn before that."""
         clock, sent = self.sandbox.clock, 0
         while not self._stopping:
             now_s = clock.now_s()
             life.advance(now_s)
-            while sent < len(leg.played):
-                beat, sent = leg.played[sent], sent + 1
-                if beat.event == CUT:
-                    return False
-                await response.write(frame(beat, with_passages=leg.with_passages))
-                if beat.event in ENDS:
-                    await response.write(DONE)
-                    return True
+            due, sent = leg.played[sent:], len(leg.played)
+            if due:
+                last = next((beat.event for beat in due if beat.event in LAST), "")
+                await response.write(b"".join(frames(due, with_passages=leg.with_passages)))
+                if last:
+                    return last != CUT
             await life.until_due(clock, now_s)
         return False
+
+
+def frames(beats: Sequence[Beat], *, with_passages: bool) -> Iterator[bytes]:
+    """The bytes of events, up to the one that ends the stream, and `done` after it where the stream is not torn."""
+    for beat in beats:
+        if beat.event == CUT:
+            return
+        yield frame(beat, with_passages=with_passages)
+        if beat.event in ENDS:
+            yield DONE
+            return
 
 
 def frame(beat: Beat, *, with_passages: bool = False) -> bytes:
