@@ -8,6 +8,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+pytest_plugins = ["pytester"]
+
 hypothesis.settings.register_profile("wiretape", deadline=None)  # machines are shared; benchmarks measure
 hypothesis.settings.load_profile("wiretape")
 

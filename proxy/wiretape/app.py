@@ -38,7 +38,7 @@ from wiretape.runs.observer import Runs
 from wiretape.runs.report import Sink
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.server import application
-from wiretape.sandbox.state import Sandbox
+from wiretape.sandbox.state import opened
 from wiretape.telemetry.fanout import Fanout
 from wiretape.telemetry.log import line_logger
 from wiretape.telemetry.options import Gauges, Peer
@@ -66,8 +66,8 @@ class Outcome(Struct, frozen=True):
 
 
 async def start_sandbox(options: SandboxOptions, address: Address) -> Listener:
-    """Start an Assistants server of its own."""
-    return await listen.application(application(Sandbox(options)), listen.reserve(address))
+    """Start an Assistants server of its own. Raises ConfigError for a script that cannot be read, or the address."""
+    return await listen.application(application(opened(options)), listen.reserve(address))
 
 
 class _Nowhere(io.StringIO):

@@ -88,7 +88,8 @@ def environment(proxy: Proxy, environ: Mapping[str, str]) -> dict[str, str]:
     no_proxy = _no_proxy(environ)
     ours = {"OPENAI_BASE_URL": f"http://{reached}/v1", "NO_PROXY": no_proxy, "no_proxy": no_proxy}
     needs_none = proxy.config.mode is Mode.REPLAY or proxy.sandbox is not None
-    key = {"OPENAI_API_KEY": KEY} if needs_none and not environ.get("OPENAI_API_KEY") else {}
+    asked = proxy.config.sandbox.api_key if proxy.sandbox is not None else None
+    key = {"OPENAI_API_KEY": asked or KEY} if needs_none and not environ.get("OPENAI_API_KEY") else {}
     return {**environ, **ours, **key}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -14,15 +15,16 @@ from wiretape.app import Outcome, Proxy, start_sandbox
 from wiretape.cassette.plan import Mode
 from wiretape.cli.options import effective, proxy_options
 from wiretape.cli.running import Signals, run, run_loop
-from wiretape.config import Config, Effective
+from wiretape.config import Config, Effective, checked
 from wiretape.edge.listen import parse_address
 from wiretape.sandbox.options import SandboxOptions
 
-_KEY = {"Authorization": "Bearer any-key", "OpenAI-Beta": "assistants=v2"}
+ANY_KEY = "any-key"
+_BETA = {"OpenAI-Beta": "assistants=v2"}
 _GREETER = {"model": "gpt-4o-mini", "name": "Greeter", "instructions": "Greet whoever speaks to you."}
 _CURL = """\
   curl -N {url}/v1/threads/runs \\
-    -H 'Authorization: Bearer any-key' -H 'OpenAI-Beta: assistants=v2' -H 'Content-Type: application/json' \\
+    -H "Authorization: Bearer {key}" -H 'OpenAI-Beta: assistants=v2' -H 'Content-Type: application/json' \\
     -d '{{"assistant_id":"{assistant}","stream":true,"thread":{{"messages":[{{"role":"user","content":"Hi!"}}]}}}}'"""
 
 mode_option = click.option(
@@ -94,25 +96,35 @@ def replay(command: tuple[str, ...], /, *, strict: bool, cassette: tuple[str, ..
 
 
 @click.command()
+@click.option("--config", "file", type=click.Path(path_type=Path), help="Configuration file [default: wiretape.toml]")
 @click.option("--listen", default="127.0.0.1:8790", show_default=True, help="host:port; port 0 picks a free one")
-@click.option("--seed", default=0, show_default=True, help="All ids and words follow from it")
-@click.option("--pace-s", default=0.02, show_default=True, help="Seconds between the deltas of a stream")
-def sandbox(listen: str, seed: int, pace_s: float) -> None:
-    """Run the embedded Assistants server alone: no key, no network, state in memory.
+@click.option("--seed", type=int, help="All ids and words follow from it [0]")
+@click.option("--pace-s", type=float, help="Seconds between the deltas of a stream [0.02]")
+@click.option("--queue-s", type=float, help="Seconds that a run stays queued [0.2]")
+@click.option("--clock", type=click.Choice(["real", "virtual"]), help="`virtual`: nobody waits, time jumps [real]")
+@click.option("--script", help="File, TOML or JSON, that tells runs what to do [none]")
+@click.option("--api-key", envvar="WIRETAPE_SANDBOX_API_KEY", help="The one key that is let in [any]")
+def sandbox(file: Path | None, listen: str, **flags: Any) -> None:  # noqa: ANN401  click's values, checked again
+    """Run the embedded Assistants server alone: no key, no network.
+
+    Settings are those of [sandbox] in wiretape.toml; flags come before them.
 
     \b
     Example:
       wiretape sandbox --listen 127.0.0.1:8790
+      wiretape sandbox --script rehearsal.toml --clock virtual
     """  # noqa: D301  as above
-    run_loop(_sandbox(listen, SandboxOptions(seed=seed, pace_s=pace_s)))
+    given = {name: value for name, value in flags.items() if value is not None}
+    config = effective({"file": file}).config
+    options = checked(structs.replace(config, sandbox=structs.replace(config.sandbox, **given))).sandbox
+    run_loop(_sandbox(listen, options))
 
 
 async def _sandbox(address: str, options: SandboxOptions) -> None:
     listener = await start_sandbox(options, parse_address(address))
     try:
-        click.echo(
-            f"The sandbox listens on {listener.url}; any key will do. Try:\n{await _curl(listener.url, listener.url)}"
-        )
+        key = "any key will do" if options.api_key is None else "one key is let in"
+        click.echo(f"The sandbox listens on {listener.url}; {key}. Try:\n{await _curl(options, listener.url)}")
         await Signals().wait()
     finally:
         await listener.close()
@@ -121,15 +133,17 @@ async def _sandbox(address: str, options: SandboxOptions) -> None:
 async def _announce(proxy: Proxy) -> None:
     click.echo(f"Wiretape ({proxy.config.mode}) listens on {proxy.traffic.url}, admin on {proxy.admin.url}", err=True)
     if proxy.sandbox is not None and proxy.config.mode is Mode.FORWARD:
-        curl = await _curl(proxy.sandbox.url, proxy.traffic.url)
+        curl = await _curl(proxy.config.sandbox, proxy.sandbox.url, proxy.traffic.url)
         click.echo(f"Its upstream is the embedded sandbox: no key, no network. Try:\n{curl}", err=True)
 
 
-async def _curl(sandbox_url: str, url: str) -> str:
-    """Make an assistant, so that the line printed works as it is."""
-    async with aiohttp.ClientSession(headers=_KEY) as session:
+async def _curl(options: SandboxOptions, sandbox_url: str, url: str | None = None) -> str:
+    """Make an assistant, so that the line printed works as it is; a key is not printed."""
+    headers = {**_BETA, "Authorization": f"Bearer {options.api_key or ANY_KEY}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
         made = await session.post(f"{sandbox_url}/v1/assistants", json=_GREETER)
-        return _CURL.format(url=url, assistant=(await made.json())["id"])
+        shown = ANY_KEY if options.api_key is None else "$OPENAI_API_KEY"
+        return _CURL.format(url=url or sandbox_url, key=shown, assistant=(await made.json())["id"])
 
 
 def _own_ids(found: Effective) -> Config:

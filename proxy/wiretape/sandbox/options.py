@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 
@@ -14,6 +16,14 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
     """Seconds between the deltas of a message or of a tool call; 0 streams as fast as the connection takes it."""
     queue_s: float = 0.2
     """Seconds a run stays queued, at its start and after tool outputs."""
+    clock: Literal["real", "virtual"] = "real"
+    """`virtual`: nobody waits; time jumps to whatever is next, from 2026-01-01 on, the same in every run."""
+    clock_step_s: float = 0.1
+    """Seconds that a virtual clock moves on at each look, twice a request: so a client that polls gets somewhere."""
+    api_key: str | None = None
+    """The one key that is let in; none lets in any."""
+    script: str | None = None
+    """A file, TOML or JSON, that tells runs what to do and which requests to refuse."""
     assistants_max: int = 1_000
     """Assistants kept at a time."""
     threads_max: int = 10_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from wiretape.sandbox.acts import Refuse
 from wiretape.sandbox.bodies import AssistantFields, NewAssistant, NewMessage, NewRun, NewThread, labels
 from wiretape.sandbox.chance import Chance
-from wiretape.sandbox.clock import Clock, SystemClock
+from wiretape.sandbox.clock import Clock, SystemClock, VirtualClock
 from wiretape.sandbox.conversation import Conversation
 from wiretape.sandbox.legs import Legs
 from wiretape.sandbox.life import Life
@@ -20,12 +21,15 @@ from wiretape.sandbox.objects import RUN_LIFE_S, Assistant, CodeInterpreter, Jso
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.plot import Plot, count
 from wiretape.sandbox.refusals import ErrorBody, Refused, full, rehearsed, unknown
-from wiretape.sandbox.script import RefuseRule, Script, acts_for, told_in
+from wiretape.sandbox.script import RefuseRule, Script, acts_for, load, told_in
 from wiretape.sandbox.shelf import EmptyShelf
 from wiretape.sandbox.timeline import Scene
 from wiretape.sandbox.work import Run, Truncation
 
-__all__ = ["Sandbox", "SandboxOptions"]
+__all__ = ["Sandbox", "SandboxOptions", "opened"]
+
+VIRTUAL_START_S = 1_767_225_600.0
+"""2026-01-01T00:00:00Z: where a virtual clock starts."""
 
 
 class Sandbox:
@@ -170,6 +174,12 @@ class Sandbox:
                 place = self._met[number] - rule.after
                 if place > 0 and (rule.times is None or place <= rule.times):
                     raise _told_to(rule)
+
+
+def opened(options: SandboxOptions) -> Sandbox:
+    """The sandbox that the options describe. Raises ConfigError for a script that cannot be read."""
+    clock = VirtualClock(options.clock_step_s, VIRTUAL_START_S) if options.clock == "virtual" else SystemClock()
+    return Sandbox(options, clock, load(Path(options.script)) if options.script else None)
 
 
 def _told_to(told: Refuse | RefuseRule) -> Refused:
