@@ -294,7 +294,7 @@ async def test_what_is_not_there_is_refused_in_the_apis_words(
 
 
 def test_any_other_refusal_of_the_framework_keeps_its_status() -> None:
-    refused = in_api_words(web.HTTPUnsupportedMediaType(), make_mocked_request("GET", "/"), body_bytes_max=1)
+    refused = in_api_words(web.HTTPUnsupportedMediaType(), make_mocked_request("GET", "/"), SandboxOptions())
     assert (refused.status, refused.body.error.message) == (415, "Unsupported Media Type")
 
 

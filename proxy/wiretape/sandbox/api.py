@@ -1,7 +1,8 @@
 """The endpoints: for each method and path, what it does to the sandbox and what it answers.
 
-An endpoint is a plain function from the sandbox and a Call to an answer: an object to be sent as JSON, or a
-Life whose current leg is to be streamed. A further family of endpoints is a further module with such a table.
+An endpoint is a plain function from the sandbox and a Call to an answer: an object to be sent as JSON, Content
+to be sent as it is, or a Life whose current leg is to be streamed. A further family of endpoints is a further
+module with such a table.
 """
 
 from __future__ import annotations
@@ -35,10 +36,19 @@ class Call(Struct, frozen=True, kw_only=True):
     ids: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
+    content_type: str = ""
     now_s: float
 
 
-Answer = Struct | Life
+class Content(Struct, frozen=True):
+    """An answer that is no JSON: bytes to be saved under a name."""
+
+    body: bytes
+    media_type: str
+    filename: str
+
+
+Answer = Struct | Life  # among the structs Content, which is sent as its bytes
 Endpoint = Callable[[Sandbox, Call], Answer]
 
 

@@ -20,9 +20,13 @@ class Chance:
         self._objects = Random(f"objects {seed}")  # noqa: S311  repeatable on purpose, no secret comes of it
         self._answers = Random(f"answers {seed}")  # noqa: S311  as above
 
-    def id(self, prefix: str) -> str:
-        """A new object id: the prefix and 24 letters or digits."""
-        return prefix + "".join(self._objects.choices(LETTERS, k=ID_LENGTH))
+    def id(self, prefix: str, length: int = ID_LENGTH) -> str:
+        """A new object id: the prefix and so many letters or digits."""
+        return prefix + "".join(self._objects.choices(LETTERS, k=length))
+
+    def hex_id(self, prefix: str) -> str:
+        """A new object id: the prefix and 32 hex digits."""
+        return f"{prefix}{self._objects.getrandbits(128):032x}"
 
     def pick(self, choices: Sequence[T]) -> T:
         """One of the choices, of which there is at least one."""

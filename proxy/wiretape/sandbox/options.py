@@ -33,6 +33,18 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
     runs_max: int = 1_000
     """Runs kept in one thread."""
     stored_bytes_max: int = 256 << 20
-    """Bytes of all request bodies whose contents are kept; deleting a thread or an assistant gives its part back."""
+    """Bytes of all request bodies and files that are kept; deleting what they made gives its part back."""
     body_bytes_max: int = 1 << 20
-    """Bytes of one request's body."""
+    """Bytes of one request's body, unless it uploads a file."""
+    upload_bytes_max: int = 64 << 20
+    """Bytes of the body of a request that uploads a file: the form with the file in it."""
+    files_max: int = 10_000
+    """Files kept at a time."""
+    vector_stores_max: int = 1_000
+    """Vector stores kept at a time."""
+    vector_store_files_max: int = 10_000
+    """Files in one vector store."""
+    vector_store_bytes_max: int = 16 << 20
+    """Bytes one vector store uses: the text of its chunks, and 1,024 for each chunk. A search reads them all."""
+    file_batches_max: int = 1_000
+    """Batches of files kept for one vector store."""

@@ -34,11 +34,16 @@ class Page(Struct, Generic[T], frozen=True, kw_only=True):
     has_more: bool
 
 
-def page(oldest_first: Sequence[T], query: Mapping[str, str]) -> Page[T]:
+def page(
+    oldest_first: Sequence[T],
+    query: Mapping[str, str],
+    limit_default: int = LIMIT_DEFAULT,
+    limit_max: int = LIMIT_MAX,
+) -> Page[T]:
     """The page the query asks for; raises Refused where it asks for what cannot be."""
     ordered = _ordered(oldest_first, query.get("order", "desc"))
     start, end = _bounds([item.id for item in ordered], query)
-    limit = _limit(query.get("limit", str(LIMIT_DEFAULT)))
+    limit = _limit(query.get("limit", str(limit_default)), limit_max)
     backwards = "before" in query and "after" not in query  # the page that ends at the cursor
     cut = ordered[max(start, end - limit) : end] if backwards else ordered[start : min(end, start + limit)]
     ids = [item.id for item in cut]
@@ -73,11 +78,11 @@ def _index(ids: list[str], param: str, cursor: str) -> int:
         raise invalid(param, f"no object of this list has the id '{cursor}'.") from None
 
 
-def _limit(given: str) -> int:
+def _limit(given: str, most: int) -> int:
     if not (given.isascii() and given.isdigit()):
         raise invalid("limit", f"expected an integer, but got '{given[:40]}' instead.", "invalid_type")
-    if len(given) > len(str(LIMIT_MAX)) or int(given) > LIMIT_MAX:
-        why = f"integer above maximum value. Expected a value <= {LIMIT_MAX}, but got {given[:40]} instead."
+    if len(given) > len(str(most)) or int(given) > most:
+        why = f"integer above maximum value. Expected a value <= {most}, but got {given[:40]} instead."
         raise invalid("limit", why, "integer_above_max_value")
     if int(given) < 1:
         raise invalid(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from wiretape.errors import WiretapeError
 
@@ -16,10 +17,18 @@ class ErrorBody(Struct, frozen=True):
     code: str | None = None
 
 
+class Detail(Struct, frozen=True):
+    """What the files endpoints say a second time beside the error."""
+
+    message: str
+    code: str | None = None
+
+
 class Refusal(Struct, frozen=True):
     """An error's whole body."""
 
     error: ErrorBody
+    detail: Detail | UnsetType = UNSET
 
 
 class Refused(WiretapeError):
@@ -45,6 +54,25 @@ def rehearsed(status: int, body: ErrorBody, retry_after_s: int | None) -> Refuse
 def unknown(kind: str, given: str) -> Refused:
     """No object has this id."""
     return Refused(404, f"No {kind} found with id '{given}'.")
+
+
+def no_file(file_id: str) -> Refused:
+    """No file has this id, said as the files endpoints say it."""
+    refused = Refused(404, f"No such File object: {file_id}", param="id")
+    refused.body = replace(refused.body, detail=Detail(refused.body.error.message))
+    return refused
+
+
+def misnamed(param: str, given: str, prefix: str) -> Refused:
+    """An id is not of the kind that belongs here."""
+    why = f"Invalid '{param}': '{given}'. Expected an ID that begins with '{prefix}'."
+    return Refused(400, why, param=param, code="invalid_value")
+
+
+def too_long(param: str, most: int, given: int) -> Refused:
+    """A list holds more than it may."""
+    why = f"array too long. Expected an array with maximum length {most}, but got an array with length {given} instead."
+    return invalid(param, why, "array_above_max_length")
 
 
 def missing(param: str) -> Refused:

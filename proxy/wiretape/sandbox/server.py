@@ -8,14 +8,17 @@ and the last says `done`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from email.message import Message
 from email.utils import formatdate
 
 import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from wiretape.sandbox.api import ENDPOINTS, Call, Endpoint
+from wiretape.sandbox import api, api_files, api_vectors
+from wiretape.sandbox.api import Call, Content, Endpoint
 from wiretape.sandbox.life import Leg, Life, visible
+from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.refusals import Refused
 from wiretape.sandbox.state import Sandbox
 from wiretape.sandbox.timeline import CUT, ENDS, Beat
@@ -24,6 +27,9 @@ from wiretape.sandbox.work import Step
 DONE = b"event: done\ndata: [DONE]\n\n"
 LAST = ENDS | {CUT}
 """What nothing of a stream comes after, but `done`."""
+ENDPOINTS = (*api.ENDPOINTS, *api_files.ENDPOINTS, *api_vectors.ENDPOINTS)
+BETA_PATHS = ("/v1/assistants", "/v1/threads")
+"""What needs the beta header; files and vector stores do not (openai-dotnet, CanUseBatchIngestion)."""
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -64,7 +70,7 @@ class Server:
         except web.RequestPayloadError:
             refused = Refused(400, "The request's body broke off, or is not encoded as its headers say.")
         except web.HTTPException as error:
-            refused = in_api_words(error, request, self.sandbox.options.body_bytes_max)
+            refused = in_api_words(error, request, self.sandbox.options)
         answer = self._json(refused.body, refused.status)
         if refused.retry_after_s is not None:
             answer.headers["Retry-After"] = str(refused.retry_after_s)
@@ -74,15 +80,28 @@ class Server:
         """What aiohttp calls for one route."""
 
         async def respond(request: web.Request) -> web.StreamResponse:
-            body = await request.read()
-            now_s = self.sandbox.clock.now_s()
-            call = Call(ids=request.match_info, query=request.query, body=body, now_s=now_s)
-            answer = endpoint(self.sandbox, call)
+            answer = endpoint(self.sandbox, await self._call(request))
             if isinstance(answer, Life):
                 return await self._stream(request, answer, answer.leg)
+            if isinstance(answer, Content):
+                return self._content(answer)
             return self._json(answer, 200)
 
         return respond
+
+    async def _call(self, request: web.Request) -> Call:
+        _, bytes_max = body_bound(request, self.sandbox.options)
+        return Call(
+            ids=request.match_info,
+            query=request.query,
+            body=await request.clone(client_max_size=bytes_max).read(),
+            content_type=request.headers.get("Content-Type", ""),
+            now_s=self.sandbox.clock.now_s(),
+        )
+
+    def _content(self, answer: Content) -> web.Response:
+        headers = {**self._headers(answer.media_type), "Content-Disposition": disposition(answer.filename)}
+        return web.Response(body=answer.body, headers=headers)
 
     def _json(self, answer: Struct, status: int) -> web.Response:
         body = msgspec.json.format(msgspec.json.encode(answer), indent=2)
@@ -144,6 +163,14 @@ def frames(beats: Sequence[Beat], *, with_passages: bool) -> Iterator[bytes]:
             return
 
 
+def disposition(filename: str) -> str:
+    """The header that names what is downloaded (ruby-openai, files_content); RFC 5987 where the name is not plain."""
+    message = Message()
+    is_plain = filename.isascii() and filename.isprintable()
+    message.add_header("D", "attachment", filename=filename if is_plain else ("utf-8", "", filename))
+    return str(message["D"])
+
+
 def frame(beat: Beat, *, with_passages: bool = False) -> bytes:
     """The event's bytes (reference chapter 4)."""
     told = beat.data
@@ -153,18 +180,24 @@ def frame(beat: Beat, *, with_passages: bool = False) -> bytes:
 
 
 def check(request: web.Request) -> None:
-    """Raise Refused without a bearer key, which may be any, or without the beta header."""
+    """Raise Refused without a bearer key, which may be any, or without the beta header where it is needed."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Refused(401, "You didn't provide an API key. Send any with 'Authorization: Bearer YOUR_KEY'.")
-    if "assistants=v2" not in request.headers.get("OpenAI-Beta", ""):
+    if request.path.startswith(BETA_PATHS) and "assistants=v2" not in request.headers.get("OpenAI-Beta", ""):
         message = (
             "You must provide the 'OpenAI-Beta' header to access the Assistants API: 'OpenAI-Beta: assistants=v2'."
         )
         raise Refused(400, message, code="invalid_beta")
 
 
-def in_api_words(error: web.HTTPException, request: web.Request, body_bytes_max: int) -> Refused:
+def body_bound(request: web.Request, options: SandboxOptions) -> tuple[str, int]:
+    """The option that bounds this request's body, by its name, and its value in bytes."""
+    name = "upload_bytes_max" if (request.method, request.path) == api_files.UPLOAD else "body_bytes_max"
+    return name, getattr(options, name)
+
+
+def in_api_words(error: web.HTTPException, request: web.Request, options: SandboxOptions) -> Refused:
     """The framework's refusal as the API would say it."""
     match error.status:
         case 404:
@@ -172,6 +205,7 @@ def in_api_words(error: web.HTTPException, request: web.Request, body_bytes_max:
         case 405:
             return Refused(405, f"Not allowed to {request.method} on {request.path}.", code="method_not_supported")
         case 413:
-            return Refused(413, f"The request's body is larger than body_bytes_max, {body_bytes_max} bytes.")
+            name, bytes_max = body_bound(request, options)
+            return Refused(413, f"The request's body is larger than {name}, {bytes_max} bytes.")
         case status:
             return Refused(status, error.reason)

@@ -16,6 +16,7 @@ from wiretape.sandbox.chance import Chance
 from wiretape.sandbox.clock import Clock, SystemClock, VirtualClock
 from wiretape.sandbox.conversation import Conversation
 from wiretape.sandbox.legs import Legs
+from wiretape.sandbox.library import Library
 from wiretape.sandbox.life import Life
 from wiretape.sandbox.objects import RUN_LIFE_S, Assistant, CodeInterpreter, JsonObject, Message, Thread, Tool
 from wiretape.sandbox.options import SandboxOptions
@@ -47,6 +48,7 @@ class Sandbox:
         self.conversations: dict[str, Conversation] = {}
         self._stored_bytes = 0
         self._assistant_bytes: dict[str, int] = {}
+        self.library = Library(self.options, self.chance, self._store)
 
     def create_assistant(self, sent: NewAssistant, now_s: float, size_bytes: int) -> Assistant:
         """A new assistant. Raises Refused when there are too many."""
