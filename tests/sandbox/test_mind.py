@@ -8,10 +8,9 @@ import pytest
 from support.assistants import TIME, WEATHER
 from wiretape.sandbox import mind
 from wiretape.sandbox.acts import Call
-from wiretape.sandbox.calls import CalledFunction
+from wiretape.sandbox.calls import CalledFunction, Result
 from wiretape.sandbox.chance import Chance
 from wiretape.sandbox.plot import Stored
-from wiretape.sandbox.shelf import EmptyShelf
 from wiretape.sandbox.work import Run
 
 BARE = {"type": "function", "function": {"name": "ping"}}
@@ -46,20 +45,27 @@ CODE = {"type": "code_interpreter"}
 SEARCH = {"type": "file_search"}
 
 
-class Folder(EmptyShelf):
-    """Files with a text each."""
+class Folder:
+    """Files with a text each; or none."""
 
-    searchable = True
-    readable = (Stored("file-1", "numbers.csv"),)
+    def __init__(self, *names: str) -> None:
+        self.searchable = bool(names)
+        self.readable = [Stored(f"file-{name}", name) for name in names]
+
+    def search(self, query: str, results_max: int, threshold: float, at_s: float) -> list[Result]:
+        raise NotImplementedError
+
+    def keep(self, content: bytes, name: str, at_s: float) -> str:
+        raise NotImplementedError
 
     def text(self, file_id: str) -> str:
         return "1\n2\n3"
 
 
-def _decided(question: str, *tools: Any, shelf: EmptyShelf | None = None, **fields: Any) -> list[str]:
+def _decided(question: str, *tools: Any, shelf: Folder | None = None, **fields: Any) -> list[str]:
     """The tools that are used, one word for each step."""
     told = []
-    for act in mind.decide(_run(*tools, **fields), question, shelf or EmptyShelf()):
+    for act in mind.decide(_run(*tools, **fields), question, shelf or Folder()):
         names = [one.name for one in act.call] if isinstance(act, Call) else [type(act).__name__]
         told.append("+".join(names))
     return told
@@ -104,7 +110,7 @@ def test_functions_are_called_where_the_words_or_the_choice_ask_for_them(
 def test_hosted_tools_are_used_where_there_is_something_to_use_them_on(
     question: str, tools: list[Any], fields: dict[str, Any], expected: list[str]
 ) -> None:
-    assert _decided(question, *tools, shelf=Folder(), **fields) == expected
+    assert _decided(question, *tools, shelf=Folder("numbers.csv"), **fields) == expected
 
 
 def test_a_function_without_parameters_is_called_with_none() -> None:

@@ -48,10 +48,10 @@ class Plot(Struct, frozen=True, kw_only=True):
 class Shelf(Protocol):
     """The files that a run can reach, and where it puts its own."""
 
-    def search(self, query: str, results_max: int, threshold: float) -> Sequence[Result]:
+    def search(self, query: str, results_max: int, threshold: float, at_s: float) -> Sequence[Result]:
         """What the run's vector stores hold about this, best first."""
 
-    def keep(self, content: bytes, name: str) -> str:
+    def keep(self, content: bytes, name: str, at_s: float) -> str:
         """Keep a file that the run has made; gives its id. Raises Refused when there is no room."""
 
     @property

@@ -23,7 +23,7 @@ from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.plot import Plot, count
 from wiretape.sandbox.refusals import ErrorBody, Refused, full, rehearsed, unknown
 from wiretape.sandbox.script import RefuseRule, Script, acts_for, load, told_in
-from wiretape.sandbox.shelf import EmptyShelf
+from wiretape.sandbox.shelf import LibraryShelf
 from wiretape.sandbox.timeline import Scene
 from wiretape.sandbox.work import Run, Truncation
 
@@ -155,8 +155,10 @@ class Sandbox:
         return Plot(acts=acts, question=question, context=tokens, pace_s=self.options.pace_s)
 
     def legs(self, conversation: Conversation, run: Run) -> Legs:
-        """Who writes a run's legs."""
-        return Legs(self.chance, self.options, EmptyShelf())
+        """Who writes a run's legs, with the files it can reach by now."""
+        assistant = self.assistants.get(run.assistant_id)
+        named = [one.tool_resources for one in (run, conversation.thread, assistant) if one is not None]
+        return Legs(self.chance, self.options, LibraryShelf(self.library, named, conversation.messages.values()))
 
     def check_run(self, sent: NewRun) -> None:
         """Raise Refused for what a run may not be, before anything is changed for it."""

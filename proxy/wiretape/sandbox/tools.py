@@ -23,12 +23,14 @@ from wiretape.sandbox.calls import (
     ToolCalls,
 )
 from wiretape.sandbox.content import ImageFile, Json
+from wiretape.sandbox.ends import failed
 from wiretape.sandbox.mind import made_arguments
 from wiretape.sandbox.objects import FileSearch
 from wiretape.sandbox.plot import Known, Stored, count
+from wiretape.sandbox.refusals import Refused
 from wiretape.sandbox.stage import Stage, pieces
 from wiretape.sandbox.timeline import PAUSE
-from wiretape.sandbox.work import RequiredAction, Run, Step, WantedCall, WantedCalls, WantedFunction
+from wiretape.sandbox.work import LastError, RequiredAction, Run, Step, WantedCall, WantedCalls, WantedFunction
 
 if TYPE_CHECKING:
     from wiretape.sandbox.play import Play
@@ -84,18 +86,29 @@ def answer(play: Play, outputs: Mapping[str, str]) -> None:
 
 
 def run_code(play: Play, act: Code) -> None:
-    """Let code be run, as far as anybody can see."""
+    """Let code be run, as far as anybody can see; the run fails where there is no room for what it makes."""
     if not play.may_read():
         return
-    stage, known = play.stage, play.plot.known
-    step = stage.open_step(ToolCalls())
-    images = (play.shelf.keep(PICTURE, "picture.png"),) if act.image else ()
-    files = (Stored(play.shelf.keep(act.content.encode(), act.file), act.file),) if act.file else ()
-    _stream_code(stage, step, act.code, _outputs(act.logs, images))
-    stage.close(play.usage(count(act.code)))
-    logs = (act.logs,) if act.logs else ()
-    seen = replace(known, logs=known.logs + logs, images=known.images + images, files=known.files + files)
+    step = play.stage.open_step(ToolCalls())
+    try:
+        images, files = _made(play, act)
+    except Refused as error:
+        play.end(failed(LastError("server_error", str(error))))
+        return
+    _stream_code(play.stage, step, act.code, _outputs(act.logs, images))
+    play.stage.close(play.usage(count(act.code)))
+    known = play.plot.known
+    logs = (*known.logs, act.logs) if act.logs else known.logs
+    seen = replace(known, logs=logs, images=known.images + images, files=known.files + files)
     _learn(play, count(act.code) + count(act.logs), seen)
+
+
+def _made(play: Play, act: Code) -> tuple[tuple[str, ...], tuple[Stored, ...]]:
+    """The pictures and the files that code makes, kept."""
+    keep, at_s = play.shelf.keep, play.stage.draft.at_s
+    images = (keep(PICTURE, "picture.png", at_s),) if act.image else ()
+    files = (Stored(keep(act.content.encode(), act.file, at_s), act.file),) if act.file else ()
+    return images, files
 
 
 def _outputs(logs: str, images: Sequence[str]) -> tuple[Output, ...]:
@@ -126,7 +139,7 @@ def search(play: Play, query: str) -> None:
         return
     stage, draft = play.stage, play.stage.draft
     ranking, results_max = _ranking(stage.run)
-    results = tuple(play.shelf.search(query, results_max, ranking.score_threshold))
+    results = tuple(play.shelf.search(query, results_max, ranking.score_threshold, draft.at_s))
     step = stage.open_step(ToolCalls())
     call = ToolCall(id=stage.chance.id("call_"), type="file_search", file_search=CalledSearch(ranking))
     stage.call(step, CallPiece(index=0, id=call.id, type=call.type, file_search=CalledSearch(ranking)))
