@@ -30,7 +30,10 @@ async def test_every_interaction_is_replayed_as_it_was_recorded(name: str) -> No
     async with proxied(mode=Mode.REPLAY, cassette=(str(FOLDER / name),)) as proxy:
         async with asking(proxy.traffic.url) as (ask, answers):
             for one in tape.interactions:
-                await ask(one.method, one.target, json.loads(one.request_body) if one.request_body else None)
+                media_type = next(
+                    (value for name, value in one.request_headers if name.lower() == b"content-type"), b""
+                )
+                await ask(one.method, one.target, one.request_body or None, media_type.decode())
     assert tape.notes == ()
     assert [(got.status, got.body) for got in answers] == [(one.status, one.body) for one in tape.interactions]
 

@@ -145,8 +145,8 @@ def test_an_answer_names_a_function_that_has_only_dull_words() -> None:
 
 @pytest.mark.parametrize("question", ["", "a" * 500, "{question}", "{0!r}", "Why?\nWhy?"])
 def test_any_question_gets_an_answer_of_readable_length(question: str) -> None:
-    assert 0 < len(mind.answer(question, Chance(1))) < 300
+    assert 0 < len(mind.answer(question, Chance("1"))) < 300
 
 
 def test_a_greeting_is_greeted() -> None:
-    assert mind.answer("Oh, hello!", Chance(1)) == mind.HELLO
+    assert mind.answer("Oh, hello!", Chance("1")) == mind.HELLO

@@ -9,7 +9,9 @@ from typing import Any
 import aiohttp
 from aiohttp.test_utils import TestServer
 from msgspec import Struct
+from yarl import URL
 
+from support.situations import SITUATIONS
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.server import application
 from wiretape.sandbox.state import Sandbox
@@ -99,6 +101,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "polled-run": polled_run,
     "failed-run": failed_run,
     "cancelled-run": cancelled_run,
+    **SITUATIONS,
 }
 
 
@@ -135,8 +138,10 @@ async def asking(url: str) -> AsyncIterator[tuple[Ask, list[Answered]]]:
     answers: list[Answered] = []
     async with aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=["Accept"], trust_env=False) as session:
 
-        async def ask(method: str, target: str, body: object = None) -> Answered:
-            async with session.request(method, url + target, json=body, headers=HEADERS) as got:
+        async def ask(method: str, target: str, body: object = None, media_type: str = "") -> Answered:
+            sent: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
+            headers = {**HEADERS, "Content-Type": media_type} if media_type else HEADERS
+            async with session.request(method, URL(url + target, encoded=True), headers=headers, **sent) as got:
                 answers.append(Answered(got.status, tuple(got.raw_headers), await got.read()))
             return answers[-1]
 

@@ -1,41 +1,56 @@
-"""Ids and choices out of one seed: no two runs of the same requests differ."""
+"""Ids and choices out of one seed and a count: no two runs of the same requests differ."""
 
 from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from random import Random
+from hashlib import blake2b
 from typing import TypeVar
 
 LETTERS = string.ascii_letters + string.digits
 ID_LENGTH = 24
 
+_DIGEST_BYTES = 32
+_AS_LETTERS = bytes(ord(LETTERS[byte % len(LETTERS)]) for byte in range(256))
+
 T = TypeVar("T")
 
 
 class Chance:
-    """A seeded source; what rides on every answer is drawn apart from what objects are made of."""
+    """A seeded source. What rides on every answer is drawn apart from what objects are made of.
 
-    def __init__(self, seed: int) -> None:
-        self._objects = Random(f"objects {seed}")  # noqa: S311  repeatable on purpose, no secret comes of it
-        self._answers = Random(f"answers {seed}")  # noqa: S311  as above
+    Each draw is a hash of the seed and of how many were `drawn` before, so that number is all there is to keep.
+    """
+
+    def __init__(self, seed: str, drawn: int = 0) -> None:
+        self.drawn = drawn
+        self._seed = seed
+        self._answers = 0
 
     def id(self, prefix: str, length: int = ID_LENGTH) -> str:
-        """A new object id: the prefix and so many letters or digits."""
-        return prefix + "".join(self._objects.choices(LETTERS, k=length))
+        """A new object id: the prefix and so many letters or digits, 32 at the most."""
+        return prefix + self._draw().translate(_AS_LETTERS)[:length].decode()
 
     def hex_id(self, prefix: str) -> str:
         """A new object id: the prefix and 32 hex digits."""
-        return f"{prefix}{self._objects.getrandbits(128):032x}"
+        return prefix + self._draw()[:16].hex()
 
     def pick(self, choices: Sequence[T]) -> T:
         """One of the choices, of which there is at least one."""
-        return self._objects.choice(choices)
+        return choices[int.from_bytes(self._draw()[:8], "big") % len(choices)]
 
     def request_id(self) -> str:
         """A new `x-request-id`: `req_` and 32 hex digits."""
-        return f"req_{self._answers.getrandbits(128):032x}"
+        self._answers += 1
+        return f"req_{self._hashed('answers', self._answers)[:16].hex()}"
 
     def processing_ms(self) -> int:
         """A plausible `openai-processing-ms`; nobody waits for it."""
-        return self._answers.randint(18, 95)
+        return 18 + self._hashed("milliseconds", self._answers)[0] % 78
+
+    def _draw(self) -> bytes:
+        self.drawn += 1
+        return self._hashed("objects", self.drawn)
+
+    def _hashed(self, what: str, number: int) -> bytes:
+        return blake2b(f"{what} {self._seed} {number}".encode(), digest_size=_DIGEST_BYTES).digest()

@@ -43,7 +43,7 @@ class Sandbox:
         self.script = script or Script()
         self._met: Counter[int] = Counter()
         self.clock: Clock = clock or SystemClock()
-        self.chance = Chance(self.options.seed)
+        self.chance = Chance(str(self.options.seed))
         self.assistants: dict[str, Assistant] = {}
         self.conversations: dict[str, Conversation] = {}
         self._stored_bytes = 0
