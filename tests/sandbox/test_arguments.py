@@ -7,31 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.schemas import SCHEMAS, allows
-from wiretape.sandbox.arguments import VALUES_MAX, arguments
+from support.schemas import NAMES, VALUES, WILD, allows, satisfiable
+from wiretape.sandbox.arguments import arguments
+from wiretape.sandbox.schema.budget import VALUES_MAX
 from wiretape.sandbox.words import hints
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
-_NUMERIC = ("minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-_SHAPES = ("type", "properties", "required", "items", "anyOf", "oneOf", "allOf", "$ref")
-KEYWORDS = st.sampled_from([*_NUMERIC, *_SHAPES, "enum", "const", "default", "minLength", "maxLength", "format"])
 
 
 def _made(schema: dict[str, Any], said: str = "") -> Any:
     return msgspec.json.decode(arguments(schema, hints(said)))
 
 
-@given(SCHEMAS, st.text(max_size=60))
-def test_the_arguments_are_what_the_schema_allows(schema: dict[str, Any], said: str) -> None:
-    made = _made(schema, said)
+OBJECTS = satisfiable(st.dictionaries(NAMES, VALUES, max_size=4))
+
+
+@given(OBJECTS, st.text(max_size=60), st.booleans())
+def test_the_arguments_are_what_the_schema_allows(schema: dict[str, Any], said: str, strict: bool) -> None:
+    made = msgspec.json.decode(arguments(schema, hints(said), strict=strict))
     assert allows(schema, made), made
 
 
-@given(st.dictionaries(KEYWORDS, st.dictionaries(KEYWORDS, JSON, max_size=4) | JSON, max_size=8), st.text(max_size=60))
+@given(WILD, st.text(max_size=60))
 def test_a_schema_without_sense_still_gives_an_object(schema: dict[str, Any], said: str) -> None:
     assert isinstance(_made(schema, said), dict)
 
@@ -77,6 +72,38 @@ def test_properties_beyond_the_required_are_left_out() -> None:
     assert _made(schema) == {"b": None}
 
 
+SAYING = "Order ORD-1234 for ada@navy.mil before 2026-03-31, see https://navy.mil/orders."
+FORMED = {
+    "order": {"type": "string", "pattern": "^ORD-[0-9]+$"},
+    "to": {"type": "string", "format": "email"},
+    "by": {"type": "string", "format": "date"},
+    "at": {"type": "string", "format": "uri"},
+}
+
+
+def test_a_text_of_a_certain_form_is_taken_from_the_message() -> None:
+    expected = {"order": "ORD-1234", "to": "ada@navy.mil", "by": "2026-03-31", "at": "https://navy.mil/orders"}
+    assert _made({"properties": FORMED}, SAYING) == expected
+
+
+def test_an_optional_property_is_given_when_the_message_speaks_of_it() -> None:
+    properties = {"city": {"type": "string"}, "unit": {"enum": ["metric", "imperial"]}, "max_days": {"type": "integer"}}
+    schema = {"type": "object", "properties": properties, "required": ["city"]}
+    assert _made(schema, "Rome for max 3 days, imperial") == {"city": "Rome", "unit": "imperial", "max_days": 3}
+    assert _made(schema, "Rome") == {"city": "Rome"}
+
+
+def test_a_strict_function_gets_all_its_properties() -> None:
+    schema = {"properties": {"a": {"type": "null"}, "b": {"type": "null"}}, "required": ["b"]}
+    assert arguments(schema, hints(""), strict=True) == '{"a":null,"b":null}'
+
+
 def test_a_recursive_schema_comes_to_an_end() -> None:
     schema = {"type": "object", "properties": {name: {"$ref": "#"} for name in "abcdefgh"}}
     assert len(arguments(schema, hints(""))) < 100 * VALUES_MAX
+
+
+def test_arguments_keep_what_can_be_made_beside_what_cannot() -> None:
+    properties = {"city": {"type": "string"}, "odd": {"type": "string", "pattern": "(?<=a)b"}}
+    schema = {"properties": properties, "required": ["city", "odd"]}
+    assert _made(schema, "in Rome") == {"city": "Rome", "odd": "odd"}

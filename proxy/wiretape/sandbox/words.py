@@ -10,8 +10,12 @@ from msgspec import Struct
 _WORD = re.compile(r"[^\W\d_]+")
 _NAME_PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _NAMED = re.compile(r"[^\W_][\w.'\u2019-]*(?:[^\S\n]+[^\W_][\w.'\u2019-]*)*")  # a phrase between punctuation
+_AROUND = ".,;:!?\"'“”«»()<>[]{}"
 _QUOTED = re.compile(r"[\"“«]([^\"“”«»]{1,80})[\"”»]")
 _NUMBER = re.compile(r"(?<![\w.])-?\d{1,12}(?:\.\d{1,6})?(?![\w])")
+
+TOKENS_MAX = 200
+"""Words of a message that are looked at as they are written."""
 
 DULL = frozenset(
     """
@@ -30,6 +34,10 @@ class Hints(Struct, frozen=True):
     names: tuple[str, ...]
     numbers: tuple[float, ...]
     words: frozenset[str]
+    tokens: tuple[str, ...] = ()
+    """What stands between spaces, without the punctuation behind it: an address, a date, a number of an order."""
+    sentence: str = ""
+    """What a property that tells something may tell."""
 
 
 def subjects(text: str) -> frozenset[str]:
@@ -51,7 +59,9 @@ def hints(text: str) -> Hints:
         _collect(phrase.split(), later, first)
     names = [name for found in (*_QUOTED.findall(text), *later, *first) if (name := found.strip())]
     numbers = tuple(float(number) for number in _NUMBER.findall(text))
-    return Hints(tuple(dict.fromkeys(names)), numbers, frozenset(_WORD.findall(text.casefold())))
+    tokens = (word.strip(_AROUND) for word in text.split(maxsplit=TOKENS_MAX)[:TOKENS_MAX])
+    words = frozenset(_WORD.findall(text.casefold()))
+    return Hints(tuple(dict.fromkeys(names)), numbers, words, tuple(dict.fromkeys(tokens)))
 
 
 def _collect(words: Iterable[str], later: list[str], first: list[str]) -> None:
