@@ -240,3 +240,11 @@ async def test_json_is_answered_where_it_is_asked_for(form: dict[str, Any]) -> N
         events = await talk.run(await talk.assistant(), "Write some JSON for me!", stream=True, response_format=form)
     check(events)
     assert isinstance(msgspec.json.decode(text_of(events)), dict)
+
+
+async def test_a_run_fails_where_its_schema_allows_nothing() -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"not": {}}}}
+    async with talking() as talk:
+        events = await talk.run(await talk.assistant(), "JSON!", stream=True, response_format=form)
+    check(events)
+    assert "response_format" in dict(events)["thread.run.failed"]["last_error"]["message"]

@@ -13,7 +13,7 @@ import msgspec
 
 from wiretape.sandbox import reckoning
 from wiretape.sandbox.acts import Act, Call, Reply, Search, Wanted
-from wiretape.sandbox.arguments import arguments
+from wiretape.sandbox.arguments import arguments, formatted
 from wiretape.sandbox.calls import CalledFunction, Result
 from wiretape.sandbox.chance import Chance
 from wiretape.sandbox.content import Json
@@ -111,7 +111,7 @@ def wanted(run: Run, question: str) -> list[str]:
 def made_arguments(run: Run, name: str, question: str) -> str:
     """Arguments for a function of the run's, as its schema wants them; `{}` for any other."""
     known = next((one for one in _functions(run) if one.name == name), None)
-    return arguments(_schema(known), hints(question)) if known else "{}"
+    return arguments(_schema(known), hints(question), strict=known.strict is True) if known else "{}"
 
 
 def _functions(run: Run) -> list[Function]:
@@ -135,7 +135,7 @@ def _schema(function: Function) -> JsonObject:
 def reply(run: Run, question: str, known: Known, chance: Chance) -> str | None:
     """An answer in the form that the run asks for; None where its schema allows nothing the sandbox knows."""
     if is_json(run):
-        return _formatted(run, question)
+        return formatted(run.response_format, question)
     if known.told:
         return answer_from(known.told)
     if known.logs or known.images:
@@ -151,14 +151,6 @@ def is_json(run: Run) -> bool:
     """Whether the run's answers are to be JSON."""
     form = run.response_format
     return isinstance(form, dict) and form.get("type") in {"json_object", "json_schema"}
-
-
-def _formatted(run: Run, question: str) -> str | None:
-    form = run.response_format
-    schema = (form.get("json_schema") or {}).get("schema") if form["type"] == "json_schema" else None
-    if isinstance(schema, dict):
-        return arguments(schema, hints(question))
-    return msgspec.json.encode({"answer": "This is JSON from the sandbox.", "question": question[:QUOTED_MAX]}).decode()
 
 
 def _quoted(result: Result) -> str:
