@@ -64,7 +64,7 @@ async def test_a_close_that_is_cancelled_still_seals(tmp_path: Path) -> None:
     stem = tmp_path / "talk"
     async with sandboxed() as url, proxied(url, mode=Mode.RECORD, cassette=(str(stem),), drain_s=60.0) as proxy:
         async with asking(proxy.traffic.url) as (ask, _):
-            made = await ask("POST", "/v1/assistants", {"model": "m"})
+            made = await ask("POST", "/v1/assistants", {"model": "m", "instructions": "Be brief."})
             stalled = {"assistant_id": made.json()["id"], "stream": True, "metadata": {"sandbox": "stall"}}
             streaming = asyncio.ensure_future(ask("POST", "/v1/threads/runs", stalled))
             while not proxy.relay.active:  # noqa: ASYNC110  until the request has come

@@ -67,7 +67,7 @@ async def test_sigterm_ends_with_zero(tmp_path: Path) -> None:
 async def test_a_second_sigterm_does_not_wait_for_streams(tmp_path: Path) -> None:
     async with running("serve", "--drain-s", "600", cwd=tmp_path) as (process, at):
         async with asking(at["traffic"]) as (ask, _):
-            assistant = (await ask("POST", "/v1/assistants", {"model": "m"})).json()["id"]
+            assistant = (await ask("POST", "/v1/assistants", {"model": "m", "instructions": "."})).json()["id"]
             body = json.dumps({"assistant_id": assistant, "stream": True, "metadata": {"sandbox": "stall"}})
         head = f"POST /v1/threads/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nOpenAI-Beta: assistants=v2\r\nContent-Length: {len(body)}\r\n\r\n"  # noqa: E501
         host, port = at["traffic"].removeprefix("http://").split(":")

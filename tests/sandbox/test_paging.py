@@ -50,7 +50,9 @@ def test_following_after_visits_each_item_once(count: int, limit: int, order: st
     [
         ({"limit": "0"}, "limit", "integer_below_min_value"),
         ({"limit": "101"}, "limit", "integer_above_max_value"),
-        ({"limit": "9" * 5000}, "limit", "integer_above_max_value"),
+        ({"limit": "9" * 40}, "limit", "integer_above_max_value"),
+        ({"limit": "-1"}, "limit", "integer_below_min_value"),
+        ({"limit": "9" * 5000}, "limit", "invalid_type"),
         ({"limit": "x"}, "limit", "invalid_type"),
         ({"limit": "\N{SUPERSCRIPT TWO}"}, "limit", "invalid_type"),
         ({"order": "up"}, "order", "invalid_value"),

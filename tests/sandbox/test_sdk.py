@@ -86,14 +86,14 @@ def test_a_tool_call_goes_round_through_submit_tool_outputs_stream(client: OpenA
 
 
 def test_create_and_poll_sees_the_run_complete(client: OpenAI) -> None:
-    assistant = client.beta.assistants.create(model="gpt-4o")
+    assistant = client.beta.assistants.create(model="gpt-4o", instructions="Be brief.")
     thread_id = _thread(client, "Hello!")
     run = client.beta.threads.runs.create_and_poll(thread_id=thread_id, assistant_id=assistant.id, poll_interval_ms=1)
     assert run.status == "completed"
 
 
 def test_a_failed_run_brings_its_error(client: OpenAI) -> None:
-    assistant = client.beta.assistants.create(model="gpt-4o")
+    assistant = client.beta.assistants.create(model="gpt-4o", instructions="Be brief.")
     run = client.beta.threads.create_and_run_poll(
         assistant_id=assistant.id, metadata={"sandbox": "fail rate_limit_exceeded"}, poll_interval_ms=1
     )
@@ -103,7 +103,7 @@ def test_a_failed_run_brings_its_error(client: OpenAI) -> None:
 
 
 def test_a_stalled_run_is_cancelled(client: OpenAI) -> None:
-    assistant = client.beta.assistants.create(model="gpt-4o")
+    assistant = client.beta.assistants.create(model="gpt-4o", instructions="Be brief.")
     run = client.beta.threads.create_and_run(assistant_id=assistant.id, metadata={"sandbox": "stall"})
     assert client.beta.threads.runs.cancel(run.id, thread_id=run.thread_id).status == "cancelling"
     assert client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id).status == "cancelled"
@@ -132,7 +132,7 @@ def test_assistants_threads_and_messages_are_modified_and_deleted(client: OpenAI
 def test_refusals_become_the_sdks_exceptions(client: OpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match="No assistant found with id 'asst_x'"):
         client.beta.assistants.retrieve("asst_x")
-    with pytest.raises(openai.BadRequestError, match="Invalid value for 'model'") as caught:
+    with pytest.raises(openai.BadRequestError, match="Invalid type for 'model'") as caught:
         client.beta.assistants.create(model="m", extra_body={"model": None})
     assert (caught.value.param, caught.value.code) == ("model", "invalid_type")
     assert (caught.value.request_id or "").startswith("req_")
@@ -143,7 +143,7 @@ def test_refusals_become_the_sdks_exceptions(client: OpenAI) -> None:
 
 
 def test_a_busy_thread_refuses_messages_and_runs_naming_both_ids(client: OpenAI) -> None:
-    assistant = client.beta.assistants.create(model="gpt-4o")
+    assistant = client.beta.assistants.create(model="gpt-4o", instructions="Be brief.")
     run = client.beta.threads.create_and_run(assistant_id=assistant.id, metadata={"sandbox": "stall"})
     with pytest.raises(openai.BadRequestError, match=f"{run.thread_id} while a run {run.id} is active"):
         client.beta.threads.messages.create(run.thread_id, role="user", content="More")

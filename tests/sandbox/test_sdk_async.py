@@ -26,7 +26,7 @@ async def client() -> AsyncIterator[AsyncOpenAI]:
 
 
 async def test_create_and_run_stream_brings_every_event_and_the_final_run(client: AsyncOpenAI) -> None:
-    assistant = await client.beta.assistants.create(model="gpt-4o")
+    assistant = await client.beta.assistants.create(model="gpt-4o", instructions="Be brief.")
     thread = {"messages": [{"role": "user", "content": "Hello!"}]}
     async with client.beta.threads.create_and_run_stream(assistant_id=assistant.id, thread=thread) as stream:  # type: ignore[arg-type]
         names = [event.event async for event in stream]
@@ -37,7 +37,7 @@ async def test_create_and_run_stream_brings_every_event_and_the_final_run(client
 
 
 async def test_a_raw_stream_brings_typed_events(client: AsyncOpenAI) -> None:
-    assistant = await client.beta.assistants.create(model="gpt-4o")
+    assistant = await client.beta.assistants.create(model="gpt-4o", instructions="Be brief.")
     stream = await client.beta.threads.create_and_run(assistant_id=assistant.id, stream=True)
     kinds = [type(event).__name__ async for event in stream]
     assert (kinds[0], kinds[-1]) == ("ThreadCreated", "ThreadRunCompleted")
@@ -63,7 +63,7 @@ async def test_a_polled_tool_call_goes_round(client: AsyncOpenAI) -> None:
 
 
 async def test_many_clients_talk_at_once(client: AsyncOpenAI) -> None:
-    assistant = await client.beta.assistants.create(model="gpt-4o")
+    assistant = await client.beta.assistants.create(model="gpt-4o", instructions="Be brief.")
     runs = await asyncio.gather(
         *(client.beta.threads.create_and_run_poll(assistant_id=assistant.id, poll_interval_ms=1) for _ in range(10))
     )
@@ -71,7 +71,7 @@ async def test_many_clients_talk_at_once(client: AsyncOpenAI) -> None:
 
 
 async def test_wrong_outputs_are_refused(client: AsyncOpenAI) -> None:
-    assistant = await client.beta.assistants.create(model="gpt-4o")
+    assistant = await client.beta.assistants.create(model="gpt-4o", instructions="Be brief.")
     run = await client.beta.threads.create_and_run(assistant_id=assistant.id, metadata={"sandbox": "stall"})
     with pytest.raises(openai.BadRequestError, match="do not accept tool outputs"):
         await client.beta.threads.runs.submit_tool_outputs(run.id, thread_id=run.thread_id, tool_outputs=[])

@@ -179,7 +179,7 @@ async def test_an_unknown_fate_is_refused_with_the_known_ones() -> None:
 async def test_a_stream_waits_for_each_delta() -> None:
     clock = ManualClock()
     async with talking(Sandbox(SandboxOptions(pace_s=1, queue_s=5), clock)) as talk:
-        assistant_id = await talk.assistant()
+        assistant_id = await talk.assistant(instructions="Be brief.")
         async with talk.client.post(
             "/v1/threads/runs",
             json={"assistant_id": assistant_id, "stream": True, "metadata": {"sandbox": "say a b"}},
@@ -197,7 +197,7 @@ async def test_a_stream_waits_for_each_delta() -> None:
 async def test_a_cancel_ends_an_open_stream() -> None:
     clock = ManualClock()
     async with talking(Sandbox(SandboxOptions(pace_s=1, queue_s=0), clock)) as talk:
-        assistant_id = await talk.assistant()
+        assistant_id = await talk.assistant(instructions="Be brief.")
         sent = {"assistant_id": assistant_id, "stream": True, "metadata": {"sandbox": "say a b"}}
         async with talk.client.post("/v1/threads/runs", json=sent, headers=HEADERS) as response:
             await _names(response.content, 8)
@@ -224,7 +224,11 @@ async def test_a_cancel_ends_an_open_stream() -> None:
 async def test_a_dropped_connection_does_not_cancel_the_run() -> None:
     clock = ManualClock()
     async with talking(Sandbox(SandboxOptions(pace_s=1, queue_s=0), clock)) as talk:
-        sent = {"assistant_id": await talk.assistant(), "stream": True, "metadata": {"sandbox": "say a b"}}
+        sent: dict[str, object] = {
+            "assistant_id": await talk.assistant(instructions="."),
+            "stream": True,
+            "metadata": {"sandbox": "say a b"},
+        }
         async with talk.client.post("/v1/threads/runs", json=sent, headers=HEADERS) as response:
             await _names(response.content, 2)
             response.close()
@@ -247,7 +251,11 @@ async def test_a_stalled_run_expires_after_ten_minutes() -> None:
 async def test_a_stop_cuts_an_open_stream_without_a_clean_end() -> None:
     clock = ManualClock()
     async with talking(Sandbox(FAST, clock)) as talk:
-        sent = {"assistant_id": await talk.assistant(), "stream": True, "metadata": {"sandbox": "stall"}}
+        sent: dict[str, object] = {
+            "assistant_id": await talk.assistant(instructions="."),
+            "stream": True,
+            "metadata": {"sandbox": "stall"},
+        }
         async with talk.client.post("/v1/threads/runs", json=sent, headers=HEADERS) as response:
             await _names(response.content, 4)
             await talk.client.server.close()
@@ -279,7 +287,7 @@ async def test_who_may_not_ask_is_refused(headers: dict[str, str], status: int, 
         ("GET", "/v1/models", 404, "Invalid URL (GET /v1/models)"),
         ("GET", "/", 404, "Invalid URL (GET /)"),
         ("GET", "/v1/threads/thread_x", 404, "No thread found with id 'thread_x'."),
-        ("PUT", "/v1/threads", 405, "Not allowed to PUT on /v1/threads."),
+        ("PUT", "/v1/threads", 405, "Invalid method for URL (PUT /v1/threads)"),
         ("GET", "/v1/assistants/asst_x", 404, "No assistant found with id 'asst_x'."),
         ("POST", "/v1/threads/thread_x", 404, "No thread found with id 'thread_x'."),
         ("GET", "/v1/threads/thread_x/runs/run_x", 404, "No thread found with id 'thread_x'."),

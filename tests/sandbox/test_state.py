@@ -104,19 +104,28 @@ async def test_modifying_changes_only_what_is_sent() -> None:
     assert known == modified
 
 
-async def test_metadata_changed_while_a_run_goes_on_stays_changed() -> None:
+async def test_metadata_changed_while_a_run_waits_stays_changed() -> None:
+    async with talking() as talk:
+        run = await talk.run(await talk.assistant(tools=[WEATHER]), "Weather in Paris?", metadata={"n": "0"})
+        await talk.ask("POST", path_of(run), {"metadata": {"n": "1"}})
+        paused = await talk.ask("POST", path_of(run), {})
+        call = paused["required_action"]["submit_tool_outputs"]["tool_calls"][0]["id"]
+        outputs = {"tool_outputs": [{"tool_call_id": call, "output": "snow"}]}
+        await talk.ask("POST", f"{path_of(run)}/submit_tool_outputs", outputs)
+        ended = await talk.ask("GET", path_of(run))
+    assert (paused["status"], paused["metadata"]) == ("requires_action", {"n": "1"})
+    assert (ended["status"], ended["metadata"]) == ("completed", {"n": "1"})
+
+
+async def test_metadata_of_a_message_changed_while_it_is_written_stays_changed() -> None:
     clock = ManualClock()
     async with talking(Sandbox(SandboxOptions(pace_s=1, queue_s=0), clock)) as talk:
         run = await talk.run(await talk.assistant(), "Hello", metadata={"sandbox": "say a b"})
         messages = f"/v1/threads/{run['thread_id']}/messages"
         written = (await talk.ask("GET", messages))["data"][0]
-        await talk.ask("POST", path_of(run), {"metadata": {"n": "1"}})
-        await talk.ask("POST", path_of(run), {})
         await talk.ask("POST", f"{messages}/{written['id']}", {"metadata": {"n": "2"}})
         clock.advance(5)
-        ended = await talk.ask("GET", path_of(run))
         message = await talk.ask("GET", f"{messages}/{written['id']}")
-    assert (ended["status"], ended["metadata"]) == ("completed", {"n": "1"})
     assert (message["content"][0]["text"]["value"], message["metadata"]) == ("a b", {"n": "2"})
 
 

@@ -173,7 +173,8 @@ class Talk:
     async def ask(self, method: str, path: str, sent: Any = None, headers: dict[str, str] | None = None) -> Any:
         """The parsed answer: events of a stream, else JSON; all is kept in `answers`."""
         body = b"" if sent is None else msgspec.json.encode(sent)
-        async with self.client.request(method, path, data=body, headers=headers or HEADERS) as response:
+        typed = {"Content-Type": "application/json", **(headers or HEADERS)}
+        async with self.client.request(method, path, data=body, headers=typed) as response:
             answered = await response.read()
             self.answers.append((response.status, list(response.headers.items()), answered))
             is_stream = response.content_type == "text/event-stream"

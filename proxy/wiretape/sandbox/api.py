@@ -18,14 +18,16 @@ from wiretape.sandbox.bodies import (
     NewMessage,
     NewRun,
     NewThread,
+    NewThreadRun,
     ThreadFields,
     ToolOutputs,
     read,
 )
 from wiretape.sandbox.conversation import Conversation
+from wiretape.sandbox.grounds import check_outputs
 from wiretape.sandbox.life import Life
-from wiretape.sandbox.objects import Assistant, Deleted, PlainMessage, Thread
-from wiretape.sandbox.paging import Page, page
+from wiretape.sandbox.objects import Assistant, Deleted, ModifiedMessage, PlainMessage, Thread
+from wiretape.sandbox.paging import INCLUDABLE, Page, check_include, page
 from wiretape.sandbox.state import Sandbox
 from wiretape.sandbox.work import Run, Step
 
@@ -60,13 +62,9 @@ def _life(sandbox: Sandbox, call: Call) -> Life:
     return _conversation(sandbox, call).life(call.ids["run_id"])
 
 
-PASSAGES = "step_details.tool_calls[*].file_search.results[*].content"
-"""The one value of `include[]`."""
-
-
 def includes_passages(call: Call) -> bool:
     """Whether the text of search results is asked for."""
-    return PASSAGES in {call.query.get("include[]"), call.query.get("include")}
+    return INCLUDABLE[0] in {call.query.get("include[]"), call.query.get("include")}
 
 
 def list_assistants(sandbox: Sandbox, call: Call) -> Page[Assistant]:
@@ -102,7 +100,7 @@ def create_thread(sandbox: Sandbox, call: Call) -> Thread:
 
 def read_thread(sandbox: Sandbox, call: Call) -> Thread:
     """GET /threads/{thread_id}."""
-    return _conversation(sandbox, call).thread
+    return _conversation(sandbox, call).thread.filled
 
 
 def modify_thread(sandbox: Sandbox, call: Call) -> Thread:
@@ -135,12 +133,12 @@ def read_message(sandbox: Sandbox, call: Call) -> PlainMessage:
     return _conversation(sandbox, call).message(call.ids["message_id"]).plain
 
 
-def modify_message(sandbox: Sandbox, call: Call) -> PlainMessage:
+def modify_message(sandbox: Sandbox, call: Call) -> ModifiedMessage:
     """POST /threads/{thread_id}/messages/{message_id}."""
     conversation = _conversation(sandbox, call)
     message = conversation.message(call.ids["message_id"])
     metadata = read(call.body, MetadataFields).metadata
-    return conversation.label(message.id, message.metadata if metadata is None else metadata).plain
+    return conversation.label(message.id, message.metadata if metadata is None else metadata).modified
 
 
 def delete_message(sandbox: Sandbox, call: Call) -> Deleted:
@@ -158,6 +156,7 @@ def list_runs(sandbox: Sandbox, call: Call) -> Page[Run]:
 def create_run(sandbox: Sandbox, call: Call) -> Run | Life:
     """POST /threads/{thread_id}/runs."""
     conversation = _conversation(sandbox, call)
+    check_include(call.query)
     sent = read(call.body, NewRun)
     sandbox.check_run(sent)
     sandbox.make_room(conversation, sent, len(call.body))
@@ -168,8 +167,8 @@ def create_run(sandbox: Sandbox, call: Call) -> Run | Life:
 
 def create_thread_and_run(sandbox: Sandbox, call: Call) -> Run | Life:
     """POST /threads/runs."""
-    sent = read(call.body, NewRun)
-    sandbox.check_run(sent)
+    sent = read(call.body, NewThreadRun)
+    sandbox.check_new_thread(sent)
     conversation = sandbox.create_thread(sent.thread or NewThread(), call.now_s, len(call.body))
     shows = includes_passages(call)
     life = sandbox.create_run(conversation, sent, call.now_s, opens_thread=True, with_passages=shows)
@@ -184,6 +183,7 @@ def read_run(sandbox: Sandbox, call: Call) -> Run:
 def modify_run(sandbox: Sandbox, call: Call) -> Run:
     """POST /threads/{thread_id}/runs/{run_id}."""
     life = _life(sandbox, call)
+    life.check_modifiable()
     metadata = read(call.body, MetadataFields).metadata
     if metadata is not None:
         life.modify(metadata)
@@ -194,6 +194,7 @@ def submit_tool_outputs(sandbox: Sandbox, call: Call) -> Run | Life:
     """POST /threads/{thread_id}/runs/{run_id}/submit_tool_outputs."""
     life = _life(sandbox, call)
     sent = read(call.body, ToolOutputs)
+    check_outputs(sent.tool_outputs, sandbox.options.outputs_bytes_max)
     life.submit(sent.tool_outputs, call.now_s, sandbox.legs(_conversation(sandbox, call), life.run))
     return life if sent.stream else life.run
 
@@ -207,12 +208,16 @@ def cancel_run(sandbox: Sandbox, call: Call) -> Run:
 
 def list_steps(sandbox: Sandbox, call: Call) -> Page[Step]:
     """GET /threads/{thread_id}/runs/{run_id}/steps."""
-    return page(_life(sandbox, call).listed_steps(with_passages=includes_passages(call)), call.query)
+    life = _life(sandbox, call)
+    check_include(call.query)
+    return page(life.listed_steps(with_passages=includes_passages(call)), call.query)
 
 
 def read_step(sandbox: Sandbox, call: Call) -> Step:
     """GET /threads/{thread_id}/runs/{run_id}/steps/{step_id}."""
-    return _life(sandbox, call).step(call.ids["step_id"], with_passages=includes_passages(call))
+    life = _life(sandbox, call)
+    check_include(call.query)
+    return life.step(call.ids["step_id"], with_passages=includes_passages(call))
 
 
 _ASSISTANT = "/v1/assistants/{assistant_id}"

@@ -12,6 +12,7 @@ from wiretape.sandbox.objects import JsonObject, Message, Metadata, PlainMessage
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.plot import count
 from wiretape.sandbox.refusals import Refused, full, unknown
+from wiretape.sandbox.sent_tools import plain
 from wiretape.sandbox.work import Run
 
 
@@ -31,7 +32,7 @@ class Conversation:
         if fields.metadata is not None:
             changes["metadata"] = fields.metadata
         if fields.tool_resources is not None:
-            changes["tool_resources"] = fields.tool_resources
+            changes["tool_resources"] = plain(fields.tool_resources)
         self.thread = replace(self.thread, **changes)
         return self.thread
 
@@ -125,6 +126,6 @@ def _message(sent: NewMessage, message_id: str, thread_id: str, now_s: float) ->
         completed_at=now,
         role=sent.role,
         content=sent.parts,
-        attachments=tuple(sent.attachments or ()),
+        attachments=sent.kept_attachments,
         metadata=labels(sent.metadata),
     )

@@ -122,7 +122,7 @@ class Library:
         if len(self.shelves) >= self._options.vector_stores_max:
             raise full("vector_stores_max", self._options.vector_stores_max)
         if len(sent.file_ids) > FILES_MAX:
-            raise too_long("file_ids", FILES_MAX, len(sent.file_ids))
+            raise too_long("file_ids", "array", len(sent.file_ids), FILES_MAX)
         shelf = sent.shelf(self._chance.hex_id("vs_"), now_s)
         files = [NewStoreFile(file_id=one, chunking_strategy=sent.chunking_strategy) for one in sent.file_ids]
         ingested = self._ingest(files, shelf.id, None, now_s)
@@ -186,7 +186,7 @@ class Library:
     def create_batch(self, store_id: str, sent: Sequence[NewStoreFile], now_s: float, size_bytes: int) -> FileBatch:
         """Put many files into a vector store. Raises Refused where there is no room, or where a file is unknown."""
         if len(sent) > BATCH_MAX:
-            raise too_long("file_ids", BATCH_MAX, len(sent))
+            raise too_long("file_ids", "array", len(sent), BATCH_MAX)
         self.shelf(store_id)
         if len(self.batches[store_id]) >= self._options.file_batches_max:
             raise full("file_batches_max", self._options.file_batches_max)

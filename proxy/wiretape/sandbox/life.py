@@ -109,6 +109,11 @@ class Life:
             self._messages[message.id] = message
         return message
 
+    def check_modifiable(self) -> None:
+        """Raise Refused while the run is at work: it may be modified when it has ended, or waits for tool outputs."""
+        if self.run.status in {"queued", "in_progress", "cancelling"}:
+            raise Refused(400, f"Cannot update run with status '{self.run.status}'.")
+
     def modify(self, metadata: Metadata) -> None:
         """Change the run's metadata; beats to come carry it."""
         self.scene = replace(self.scene, run=replace(self.run, metadata=metadata))
@@ -131,9 +136,7 @@ class Life:
         expected = [call.id for call in action.submit_tool_outputs.tool_calls] if action else []
         given = {output.tool_call_id: output.output for output in outputs}
         if sorted(output.tool_call_id for output in outputs) != sorted(expected):
-            raise Refused(
-                400, f"Expected tool outputs for call_ids {expected}, got {list(given)}.", param="tool_outputs"
-            )
+            raise Refused(400, f"Expected tool outputs for call_ids {expected}, got {list(given)}")
         written = legs.next(self.scene, self.plot, now_s, given)
         self.leg, self.plot = Leg(written.beats), written.plot
         self.play_through("thread.run.queued")

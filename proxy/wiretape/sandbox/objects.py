@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from wiretape.sandbox.content import Json, Part, plain
 
@@ -18,6 +19,8 @@ Metadata = dict[str, str]
 
 RUN_LIFE_S = 600
 """A run expires this many seconds after its creation."""
+NO_FILES: JsonObject = {"code_interpreter": {"file_ids": []}}
+"""Resources as the service shows them where there are none."""
 TERMINAL = frozenset({"completed", "incomplete", "failed", "cancelled", "expired"})
 """The statuses of a run that has ended."""
 
@@ -78,6 +81,14 @@ class Thread(Struct, frozen=True, kw_only=True):
     metadata: Metadata
     tool_resources: JsonObject
 
+    @property
+    def filled(self) -> Thread:
+        """The thread as reading it and as streams show it: never without resources, unlike the answers to POST.
+
+        Captured: ruby-openai's threads_retrieve.yml, openai-dotnet's BasicThreadOperationsWork.json, all streams.
+        """
+        return self if self.tool_resources else replace(self, tool_resources=NO_FILES)
+
 
 class Deleted(Struct, frozen=True, kw_only=True):
     """What is left of a deleted object."""
@@ -108,6 +119,24 @@ class PlainMessage(Struct, frozen=True, kw_only=True):
     metadata: Metadata
 
 
+class ModifiedMessage(Struct, frozen=True, kw_only=True):
+    """A message as modifying it answers: with `file_ids` of v1 for attachments.
+
+    Captured, without exception: openai-dotnet's BasicMessageOperationsWork.json, ruby-openai's messages_modify.yml.
+    """
+
+    id: str
+    object: str = "thread.message"
+    created_at: int
+    assistant_id: str | None
+    thread_id: str
+    run_id: str | None
+    role: Literal["user", "assistant"]
+    content: tuple[Part, ...]
+    file_ids: tuple[str, ...]
+    metadata: Metadata
+
+
 class Message(Struct, frozen=True, kw_only=True):
     """A message as event streams carry it: fourteen fields."""
 
@@ -130,6 +159,12 @@ class Message(Struct, frozen=True, kw_only=True):
     def plain(self) -> PlainMessage:
         """The message without the four fields that only streams have."""
         return PlainMessage(**{name: getattr(self, name) for name in PlainMessage.__struct_fields__})
+
+    @property
+    def modified(self) -> ModifiedMessage:
+        """The message as modifying it answers."""
+        known = {name: getattr(self, name) for name in PlainMessage.__struct_fields__ if name != "attachments"}
+        return ModifiedMessage(**known, file_ids=tuple(dict.fromkeys(one["file_id"] for one in self.attachments)))
 
     @property
     def text(self) -> str:

@@ -36,6 +36,8 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
     """Bytes of all request bodies and files that are kept; deleting what they made gives its part back."""
     body_bytes_max: int = 1 << 20
     """Bytes of one request's body, unless it uploads a file."""
+    outputs_bytes_max: int = 512 << 10
+    """Bytes of all tool outputs of one request; the hosted service kept the same bound."""
     upload_bytes_max: int = 64 << 20
     """Bytes of the body of a request that uploads a file: the form with the file in it."""
     files_max: int = 10_000

@@ -1,16 +1,19 @@
-"""Lists in pages, as the API cuts them: `limit`, `order`, `after`, `before` (reference chapter 2)."""
+"""Queries (reference 2): lists in pages, cut by `limit`, `order`, `after` and `before`; and `include[]`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from wiretape.sandbox.refusals import invalid
+from wiretape.sandbox.refusals import NAMED_MAX, elided, invalid, out_of_range, unsupported, wrong_type
 
 LIMIT_DEFAULT = 20
 LIMIT_MAX = 100
+_INTEGER = re.compile(rf"-?[0-9]{{1,{NAMED_MAX}}}")
+INCLUDABLE = ("step_details.tool_calls[*].file_search.results[*].content",)
 
 
 class Identified(Protocol):
@@ -55,6 +58,14 @@ def page(
     )
 
 
+def check_include(query: Mapping[str, str]) -> None:
+    """Raise Refused where `include[]` asks for what cannot be included; a name may come several times."""
+    asked = [value for name, value in query.items() if name == "include[]"]
+    for index, value in enumerate(asked):
+        if value not in INCLUDABLE:
+            raise unsupported(f"include[{index}]", value, INCLUDABLE)
+
+
 def _ordered(oldest_first: Sequence[T], order: str) -> Sequence[T]:
     match order:
         case "asc":
@@ -62,7 +73,7 @@ def _ordered(oldest_first: Sequence[T], order: str) -> Sequence[T]:
         case "desc":
             return oldest_first[::-1]
         case _:
-            raise invalid("order", f"expected 'asc' or 'desc', but got '{order}' instead.")
+            raise unsupported("order", order, ("asc", "desc"))
 
 
 def _bounds(ids: list[str], query: Mapping[str, str]) -> tuple[int, int]:
@@ -75,17 +86,14 @@ def _index(ids: list[str], param: str, cursor: str) -> int:
     try:
         return ids.index(cursor)
     except ValueError:
-        raise invalid(param, f"no object of this list has the id '{cursor}'.") from None
+        raise invalid(param, f"no object of this list has the id '{elided(cursor)}'.") from None
 
 
 def _limit(given: str, most: int) -> int:
-    if not (given.isascii() and given.isdigit()):
-        raise invalid("limit", f"expected an integer, but got '{given[:40]}' instead.", "invalid_type")
-    if len(given) > len(str(most)) or int(given) > most:
-        why = f"integer above maximum value. Expected a value <= {most}, but got {given[:40]} instead."
-        raise invalid("limit", why, "integer_above_max_value")
-    if int(given) < 1:
-        raise invalid(
-            "limit", "integer below minimum value. Expected a value >= 1, but got 0 instead.", "integer_below_min_value"
-        )
-    return int(given)
+    if not _INTEGER.fullmatch(given):
+        raise wrong_type("limit", "an integer", "a string")
+    limit = int(given)
+    for bound, is_passed in ((1, limit < 1), (most, limit > most)):
+        if is_passed:
+            raise out_of_range("limit", limit, bound, number="integer")
+    return limit

@@ -14,22 +14,25 @@ from email.utils import formatdate
 import msgspec
 from aiohttp import web
 from msgspec import Struct
+from msgspec.structs import replace
 
 from wiretape.sandbox import api, api_files, api_vectors
+from wiretape.sandbox.admission import check_beta, check_key, check_media_type
 from wiretape.sandbox.api import Call, Content, Endpoint
 from wiretape.sandbox.life import Leg, Life, visible
+from wiretape.sandbox.objects import NO_FILES, Thread
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.refusals import Refused
 from wiretape.sandbox.state import Sandbox
 from wiretape.sandbox.timeline import CUT, ENDS, Beat
-from wiretape.sandbox.work import Step
+from wiretape.sandbox.work import Run, Step
 
 DONE = b"event: done\ndata: [DONE]\n\n"
 LAST = ENDS | {CUT}
 """What nothing of a stream comes after, but `done`."""
 ENDPOINTS = (*api.ENDPOINTS, *api_files.ENDPOINTS, *api_vectors.ENDPOINTS)
-BETA_PATHS = ("/v1/assistants", "/v1/threads")
-"""What needs the beta header; files and vector stores do not (openai-dotnet, CanUseBatchIngestion)."""
+ASSISTANTS = ("/v1/assistants", "/v1/threads")
+"""What needs the beta header, and JSON; files and vector stores do not (openai-dotnet, CanUseBatchIngestion)."""
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -62,7 +65,7 @@ class Server:
     async def envelope(self, request: web.Request, handler: Respond) -> web.StreamResponse:
         """Refuse who may not ask, and put every refusal, also the framework's, into the API's words."""
         try:
-            check(request)
+            check(request, self.sandbox.options.api_key)
             self.sandbox.obey(request.method, request.path)
             return await handler(request)
         except Refused as error:
@@ -173,22 +176,29 @@ def disposition(filename: str) -> str:
 
 def frame(beat: Beat, *, with_passages: bool = False) -> bytes:
     """The event's bytes (reference chapter 4)."""
-    told = beat.data
-    if isinstance(told, Step):
-        told = visible(told, with_passages=with_passages)
+    told = _as_streamed(beat.data, with_passages=with_passages)
     return b"event: %b\ndata: %b\n\n" % (beat.event.encode(), msgspec.json.encode(told))
 
 
-def check(request: web.Request) -> None:
-    """Raise Refused without a bearer key, which may be any, or without the beta header where it is needed."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
-        raise Refused(401, "You didn't provide an API key. Send any with 'Authorization: Bearer YOUR_KEY'.")
-    if request.path.startswith(BETA_PATHS) and "assistants=v2" not in request.headers.get("OpenAI-Beta", ""):
-        message = (
-            "You must provide the 'OpenAI-Beta' header to access the Assistants API: 'OpenAI-Beta: assistants=v2'."
-        )
-        raise Refused(400, message, code="invalid_beta")
+def _as_streamed(data: Struct, *, with_passages: bool) -> Struct:
+    """An object as streams show it: threads and runs have resources, in all captured streams; JSON answers `{}`."""
+    match data:
+        case Step():
+            return visible(data, with_passages=with_passages)
+        case Thread():
+            return data.filled
+        case Run() if not data.tool_resources:
+            return replace(data, tool_resources=NO_FILES)
+        case _:
+            return data
+
+
+def check(request: web.Request, api_key: str | None) -> None:
+    """Raise Refused without a bearer key, with another than `api_key` (None: any), or without what the API asks for."""
+    check_key(request.headers.get("Authorization", ""), api_key)
+    if request.path.startswith(ASSISTANTS):
+        check_beta(request.headers.get("OpenAI-Beta"))
+        check_media_type(request.headers.get("Content-Type"))
 
 
 def body_bound(request: web.Request, options: SandboxOptions) -> tuple[str, int]:
@@ -203,7 +213,7 @@ def in_api_words(error: web.HTTPException, request: web.Request, options: Sandbo
         case 404:
             return Refused(404, f"Invalid URL ({request.method} {request.path})")
         case 405:
-            return Refused(405, f"Not allowed to {request.method} on {request.path}.", code="method_not_supported")
+            return Refused(405, f"Invalid method for URL ({request.method} {request.path})")
         case 413:
             name, bytes_max = body_bound(request, options)
             return Refused(413, f"The request's body is larger than {name}, {bytes_max} bytes.")

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import msgspec
-from msgspec.structs import replace
 
 from wiretape.sandbox.acts import Refuse
-from wiretape.sandbox.bodies import AssistantFields, NewAssistant, NewMessage, NewRun, NewThread, labels
+from wiretape.sandbox.bodies import AssistantFields, NewAssistant, NewMessage, NewRun, NewThread, NewThreadRun, labels
 from wiretape.sandbox.chance import Chance
 from wiretape.sandbox.clock import Clock, SystemClock, VirtualClock
 from wiretape.sandbox.conversation import Conversation
+from wiretape.sandbox.grounds import check_grounds, messages_of
 from wiretape.sandbox.legs import Legs
 from wiretape.sandbox.library import Library
 from wiretape.sandbox.life import Life
-from wiretape.sandbox.objects import RUN_LIFE_S, Assistant, CodeInterpreter, JsonObject, Message, Thread, Tool
+from wiretape.sandbox.making import changed, new_assistant, new_run, new_thread, overhead
+from wiretape.sandbox.objects import Assistant, Message
 from wiretape.sandbox.options import SandboxOptions
-from wiretape.sandbox.plot import Plot, count
+from wiretape.sandbox.plot import Plot
 from wiretape.sandbox.refusals import ErrorBody, Refused, full, rehearsed, unknown
 from wiretape.sandbox.script import RefuseRule, Script, acts_for, load, told_in
 from wiretape.sandbox.shelf import LibraryShelf
 from wiretape.sandbox.timeline import Scene
-from wiretape.sandbox.work import Run, Truncation
+from wiretape.sandbox.work import Run
 
 __all__ = ["Sandbox", "SandboxOptions", "opened"]
 
@@ -55,7 +53,7 @@ class Sandbox:
         if len(self.assistants) >= self.options.assistants_max:
             raise full("assistants_max", self.options.assistants_max)
         self._store(size_bytes)
-        assistant = _assistant(sent, self.chance.id("asst_"), now_s)
+        assistant = new_assistant(sent, self.chance.id("asst_"), now_s)
         self.assistants[assistant.id] = assistant
         self._assistant_bytes[assistant.id] = size_bytes
         return assistant
@@ -71,10 +69,8 @@ class Sandbox:
         known = self.assistant(assistant_id)
         self._store(size_bytes)
         self._assistant_bytes[assistant_id] += size_bytes
-        changes = {name: value for name, value in msgspec.structs.asdict(sent).items() if value is not None}
-        changed = replace(known, **{**changes, "tools": tuple(changes.get("tools", known.tools))})
-        self.assistants[assistant_id] = changed
-        return changed
+        self.assistants[assistant_id] = changed(known, sent)
+        return self.assistants[assistant_id]
 
     def delete_assistant(self, assistant_id: str) -> None:
         """Forget an assistant; its runs go on, as they hold what they need."""
@@ -86,10 +82,11 @@ class Sandbox:
         """A new thread with its first messages. Raises Refused when there are too many of either."""
         if len(self.conversations) >= self.options.threads_max:
             raise full("threads_max", self.options.threads_max)
-        conversation = Conversation(_thread(sent, self.chance.id("thread_"), now_s), self.options)
-        conversation.check_room(len(sent.messages))
+        conversation = Conversation(new_thread(sent, self.chance.id("thread_"), now_s), self.options)
+        messages = sent.messages or ()
+        conversation.check_room(len(messages))
         self.store_in(conversation, size_bytes)
-        self._add_all(conversation, sent.messages, now_s)
+        self._add_all(conversation, messages, now_s)
         self.conversations[conversation.thread.id] = conversation
         return conversation
 
@@ -127,8 +124,10 @@ class Sandbox:
         self._stored_bytes += size_bytes
 
     def make_room(self, conversation: Conversation, sent: NewRun, size_bytes: int) -> None:
-        """Raise Refused on a busy or full thread; else count the body's bytes, and add what messages came in it."""
+        """Raise Refused on a busy or full thread, or for a run with no grounds; else count the body's bytes."""
         conversation.check_free(len(sent.additional_messages or ()))
+        roles = [one.role for one in conversation.messages.values()]
+        check_grounds(sent, self.assistant(sent.assistant_id), roles)
         self.store_in(conversation, size_bytes)
 
     def create_run(
@@ -136,11 +135,12 @@ class Sandbox:
     ) -> Life:
         """Start a run; its first leg is written now, to be played as time comes.
 
-        Ask `check_run` and `make_room` first: past them nothing is refused for what was sent.
+        Ask `check_run` and `make_room` first, for a new thread `check_new_thread`: past them nothing is refused for
+        what was sent.
         """
         self._add_all(conversation, sent.additional_messages or (), now_s)
         assistant = self.assistant(sent.assistant_id)
-        run = _run(sent, assistant, self.chance.id("run_"), conversation.thread.id, now_s)
+        run = new_run(sent, assistant, self.chance.id("run_"), conversation.thread.id, now_s)
         plot = self._plot(run, assistant, conversation)
         legs = self.legs(conversation, run)
         written = legs.first(Scene(run), plot, now_s, conversation.thread if opens_thread else None)
@@ -150,7 +150,7 @@ class Sandbox:
         return life
 
     def _plot(self, run: Run, assistant: Assistant, conversation: Conversation) -> Plot:
-        question, tokens = conversation.reading(run, _overhead(run))
+        question, tokens = conversation.reading(run, overhead(run))
         acts = acts_for(run, assistant, question, self.script)
         return Plot(acts=acts, question=question, context=tokens, pace_s=self.options.pace_s)
 
@@ -166,9 +166,13 @@ class Sandbox:
         for act in told_in(labels(sent.metadata)) or ():
             if isinstance(act, Refuse):
                 raise _told_to(act)
-        messages = [*(sent.additional_messages or ()), *(sent.thread.messages if sent.thread else ())]
-        if len(messages) >= self.options.messages_max:
+        if len(messages_of(sent)) >= self.options.messages_max:
             raise full("messages_max", self.options.messages_max)
+
+    def check_new_thread(self, sent: NewThreadRun) -> None:
+        """Raise Refused where a run on a new thread may not be, before the thread is made."""
+        self.check_run(sent)
+        check_grounds(sent, self.assistant(sent.assistant_id), ())
 
     def obey(self, method: str, path: str) -> None:
         """Raise Refused where the script refuses this request; each that fits a rule is counted by it."""
@@ -189,76 +193,3 @@ def opened(options: SandboxOptions) -> Sandbox:
 def _told_to(told: Refuse | RefuseRule) -> Refused:
     status = told.refuse if isinstance(told, Refuse) else told.status
     return rehearsed(status, ErrorBody(told.message, type=told.type, code=told.error_code), told.retry_after_s)
-
-
-def _assistant(sent: NewAssistant, assistant_id: str, now_s: float) -> Assistant:
-    return Assistant(
-        id=assistant_id,
-        created_at=int(now_s),
-        name=sent.name,
-        description=sent.description,
-        model=sent.model,
-        instructions=sent.instructions,
-        tools=tuple(sent.tools or ()),
-        top_p=_or(sent.top_p, 1.0),
-        temperature=_or(sent.temperature, 1.0),
-        reasoning_effort=sent.reasoning_effort,
-        tool_resources=_or(sent.tool_resources, _resources(sent.tools or ())),
-        metadata=labels(sent.metadata),
-        response_format=_or(sent.response_format, "auto"),
-    )
-
-
-def _resources(tools: Sequence[Tool]) -> JsonObject:
-    """What the service filled in: an empty list of files for a code interpreter."""
-    return {"code_interpreter": {"file_ids": []}} if any(isinstance(tool, CodeInterpreter) for tool in tools) else {}
-
-
-def _thread(sent: NewThread, thread_id: str, now_s: float) -> Thread:
-    return Thread(
-        id=thread_id,
-        created_at=int(now_s),
-        metadata=labels(sent.metadata),
-        tool_resources=sent.tool_resources or {},
-    )
-
-
-def _run(sent: NewRun, assistant: Assistant, run_id: str, thread_id: str, now_s: float) -> Run:
-    """A queued run: what was sent, else what the assistant has, else the service's default."""
-    return Run(
-        id=run_id,
-        created_at=int(now_s),
-        assistant_id=assistant.id,
-        thread_id=thread_id,
-        expires_at=int(now_s) + RUN_LIFE_S,
-        model=_or(sent.model, assistant.model),
-        instructions=_instructions(sent, assistant),
-        tools=assistant.tools if sent.tools is None else tuple(sent.tools),
-        tool_resources=sent.tool_resources or {},
-        metadata=labels(sent.metadata),
-        temperature=_or(sent.temperature, assistant.temperature),
-        top_p=_or(sent.top_p, assistant.top_p),
-        reasoning_effort=_or(sent.reasoning_effort, assistant.reasoning_effort),
-        max_completion_tokens=sent.max_completion_tokens,
-        max_prompt_tokens=sent.max_prompt_tokens,
-        truncation_strategy=sent.truncation_strategy or Truncation(),
-        response_format=_or(sent.response_format, assistant.response_format),
-        tool_choice=sent.tool_choice or "auto",
-        parallel_tool_calls=_or(sent.parallel_tool_calls, True),  # noqa: FBT003  a default like the others
-    )
-
-
-def _instructions(sent: NewRun, assistant: Assistant) -> str | None:
-    given = assistant.instructions if sent.instructions is None else sent.instructions
-    if not sent.additional_instructions:
-        return given
-    return f"{given}\n{sent.additional_instructions}" if given else sent.additional_instructions
-
-
-def _overhead(run: Run) -> int:
-    """The tokens of what stands before the messages: instructions and tools."""
-    return count(run.instructions or "") + count(msgspec.json.encode(run.tools).decode())
-
-
-def _or(sent: Any, default: Any) -> Any:  # noqa: ANN401  any field of a body, and its default of the same type
-    return default if sent is None else sent

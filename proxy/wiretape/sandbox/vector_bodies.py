@@ -6,10 +6,11 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from wiretape.sandbox.bodies import Labels, Share, labels
+from wiretape.sandbox.bodies import Share, labels
 from wiretape.sandbox.chunks import Cut
 from wiretape.sandbox.filters import Filter
 from wiretape.sandbox.refusals import invalid
+from wiretape.sandbox.sent_tools import Labels
 from wiretape.sandbox.shelves import ExpiresAfter, Shelf
 
 FILES_MAX = 500
