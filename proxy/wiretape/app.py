@@ -32,13 +32,13 @@ from wiretape.edge.routes import Prefixes
 from wiretape.edge.sessions import Sessions
 from wiretape.edge.store import Sealed, load, stem_of, tape_path
 from wiretape.edge.upstream import ClientUpstream, UpstreamOptions
+from wiretape.errors import ConfigError
 from wiretape.ledger.options import parse_ledger_url
 from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.observer import Runs
 from wiretape.runs.report import Sink
 from wiretape.sandbox.options import SandboxOptions
-from wiretape.sandbox.server import application
-from wiretape.sandbox.state import opened
+from wiretape.sandbox.server import served
 from wiretape.telemetry.fanout import Fanout
 from wiretape.telemetry.log import line_logger
 from wiretape.telemetry.options import Gauges, Peer
@@ -66,8 +66,13 @@ class Outcome(Struct, frozen=True):
 
 
 async def start_sandbox(options: SandboxOptions, address: Address) -> Listener:
-    """Start an Assistants server of its own. Raises ConfigError for a script that cannot be read, or the address."""
-    return await listen.application(application(opened(options)), listen.reserve(address))
+    """Start an Assistants server of its own. Raises ConfigError for a script or a state that cannot be read."""
+    reserved = listen.reserve(address)
+    try:
+        return await listen.application(served(options), reserved)
+    except ConfigError:
+        reserved.close()
+        raise
 
 
 class _Nowhere(io.StringIO):

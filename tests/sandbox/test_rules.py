@@ -144,14 +144,15 @@ async def test_a_modified_message_is_answered_with_file_ids() -> None:
         (True, False)
     }
     async with talking() as talk:
-        attached = {"attachments": [{"file_id": "file-1", "tools": [{"type": "file_search"}]}]}
+        file_id = await talk.upload("Hi")
+        attached = {"attachments": [{"file_id": file_id, "tools": [{"type": "file_search"}]}]}
         thread = await talk.ask("POST", "/v1/threads", {"messages": [{**_user("Hi"), **attached}]})
         messages = f"/v1/threads/{thread['id']}/messages"
         message = (await talk.ask("GET", messages))["data"][0]
         answer = await talk.ask("POST", f"{messages}/{message['id']}", {"metadata": {"n": "1"}})
     assert message["attachments"] == attached["attachments"]
     assert " ".join(answer) == "id object created_at assistant_id thread_id run_id role content file_ids metadata"
-    assert answer["file_ids"] == ["file-1"]
+    assert answer["file_ids"] == [file_id]
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-from aiohttp import FormData
-
 from support.assistants import FAST, HEADERS, Events, Talk, path_of, talking, text_of
 from support.orders import START, findings
 from wiretape.sandbox.options import SandboxOptions
@@ -17,13 +14,6 @@ CODE = {"type": "code_interpreter"}
 SEARCH = {"type": "file_search"}
 FOODS = "The favorite food of several people:\n- Summanus Ferdinand: tacos\n- Filip Carola: cake"
 INCLUDE = "?include[]=step_details.tool_calls%5B%2A%5D.file_search.results%5B%2A%5D.content"
-
-
-async def _upload(talk: Talk, text: str, name: str = "favorite_foods.txt") -> str:
-    form = FormData({"purpose": "assistants"})
-    form.add_field("file", text.encode(), filename=name)
-    async with talk.client.post("/v1/files", data=form, headers=HEADERS) as response:
-        return str(msgspec.json.decode(await response.read())["id"])
 
 
 async def _stored(talk: Talk, *file_ids: str) -> str:
@@ -44,7 +34,7 @@ async def _asked(talk: Talk, assistant_id: str, question: str, **fields: Any) ->
 async def test_a_file_is_found_quoted_and_cited() -> None:
     """As captured: openai-dotnet, FileSearchStreamingWorks.json."""
     async with talking() as talk:
-        file_id = await _upload(talk, FOODS)
+        file_id = await talk.upload(FOODS, "favorite_foods.txt")
         events = await _asked(talk, await _searching(talk, file_id), "What is Filip's favorite food?")
     call = dict(events[:9])["thread.run.step.completed"]["step_details"]["tool_calls"][0]
     (result,) = call["file_search"]["results"]
@@ -66,7 +56,7 @@ async def test_a_file_is_found_quoted_and_cited() -> None:
 
 async def test_passages_are_shown_only_to_those_who_include_them() -> None:
     async with talking() as talk:
-        assistant_id = await _searching(talk, await _upload(talk, FOODS))
+        assistant_id = await _searching(talk, await talk.upload(FOODS, "favorite_foods.txt"))
         thread = await talk.ask("POST", "/v1/threads", {"messages": [{"role": "user", "content": "Filip's food?"}]})
         runs, sent = f"/v1/threads/{thread['id']}/runs", {"assistant_id": assistant_id, "stream": True}
         shown = await talk.ask("POST", runs + INCLUDE, sent)
@@ -87,13 +77,15 @@ def _contents(step: dict[str, Any]) -> Any:
 
 async def test_nothing_is_cited_where_nothing_is_found() -> None:
     async with talking() as talk:
-        events = await _asked(talk, await _searching(talk, await _upload(talk, FOODS)), "Any spaceships?")
+        events = await _asked(
+            talk, await _searching(talk, await talk.upload(FOODS, "favorite_foods.txt")), "Any spaceships?"
+        )
     assert text_of(events) == "I have looked in the files, and found nothing about this."
 
 
 async def test_a_store_that_is_gone_is_not_searched() -> None:
     async with talking() as talk:
-        assistant_id = await _searching(talk, await _upload(talk, FOODS))
+        assistant_id = await _searching(talk, await talk.upload(FOODS, "favorite_foods.txt"))
         await talk.ask("DELETE", f"/v1/vector_stores/{next(iter(talk.sandbox.library.shelves))}")
         forced = await _asked(talk, assistant_id, "Filip's food?", tool_choice=SEARCH)
     assert text_of(forced) == "I have looked in the files, and found nothing about this."
@@ -101,7 +93,7 @@ async def test_a_store_that_is_gone_is_not_searched() -> None:
 
 async def test_code_opens_a_file_and_says_how_many_lines_it_has() -> None:
     async with talking() as talk:
-        file_id = await _upload(talk, "a,b\n1,2\n3,4\n", "numbers.csv")
+        file_id = await talk.upload("a,b\n1,2\n3,4\n", "numbers.csv")
         resources = {"code_interpreter": {"file_ids": [file_id]}}
         assistant_id = await talk.assistant(tools=[CODE], tool_resources=resources)
         events = await _asked(talk, assistant_id, "Count the lines")
@@ -138,10 +130,80 @@ async def test_a_run_fails_where_there_is_no_room_for_what_its_code_makes() -> N
 
 async def test_a_number_of_results_and_a_threshold_are_kept() -> None:
     async with talking(Sandbox(FAST, StepClock(0))) as talk:
-        files = [await _upload(talk, f"cake number {number}", f"{number}.txt") for number in range(4)]
+        files = [await talk.upload(f"cake number {number}", f"{number}.txt") for number in range(4)]
         store = await _stored(talk, *files)
         tool = {"type": "file_search", "file_search": {"max_num_results": 2}}
         resources = {"file_search": {"vector_store_ids": [store]}}
         events = await _asked(talk, await talk.assistant(tools=[tool], tool_resources=resources), "Who likes cake?")
     call = dict(events[:9])["thread.run.step.completed"]["step_details"]["tool_calls"][0]
     assert len(call["file_search"]["results"]) == 2
+
+
+async def test_vector_stores_that_are_described_are_made() -> None:
+    """Captured: openai-dotnet, FileSearchWorks.json."""
+    async with talking() as talk:
+        file_id = await talk.upload(FOODS)
+        described = {"file_search": {"vector_stores": [{"file_ids": [file_id], "metadata": {"of": "foods"}}]}}
+        made = await talk.ask(
+            "POST", "/v1/assistants", {"model": "m", "tools": [SEARCH, CODE], "tool_resources": described}
+        )
+        thread = await talk.ask("POST", "/v1/threads", {"tool_resources": described})
+        modified = await talk.ask("POST", f"/v1/threads/{thread['id']}", {"tool_resources": described})
+        (store_id,) = made["tool_resources"]["file_search"]["vector_store_ids"]
+        store = await talk.ask("GET", f"/v1/vector_stores/{store_id}")
+        events = await _asked(talk, made["id"], "What is Filip's favorite food?")
+    assert made["tool_resources"]["code_interpreter"] == {"file_ids": []}
+    assert (store["metadata"], store["file_counts"]["total"]) == ({"of": "foods"}, 1)
+    names = {store_id, *(one["tool_resources"]["file_search"]["vector_store_ids"][0] for one in (thread, modified))}
+    assert len(names) == 3
+    assert "Filip Carola: cake" in text_of(events)
+
+
+async def test_what_messages_attach_is_searched_and_opened() -> None:
+    async with talking() as talk:
+        foods, more = await talk.upload(FOODS, "foods.txt"), await talk.upload("Effie: pizza", "more.txt")
+        attached = [{"file_id": foods, "tools": [SEARCH, CODE]}]
+        thread = await talk.ask(
+            "POST", "/v1/threads", {"messages": [{"role": "user", "content": "Files!", "attachments": attached}]}
+        )
+        messages = f"/v1/threads/{thread['id']}/messages"
+        second = {
+            "role": "user",
+            "content": "Count the lines of Effie",
+            "attachments": [{"file_id": more, "tools": [SEARCH]}],
+        }
+        await talk.ask("POST", messages, second)
+        known = await talk.ask("GET", f"/v1/threads/{thread['id']}")
+        (store_id,) = known["tool_resources"]["file_search"]["vector_store_ids"]
+        store = await talk.ask("GET", f"/v1/vector_stores/{store_id}")
+        assistant_id = await talk.assistant(tools=[SEARCH, CODE])
+        sent = {"assistant_id": assistant_id, "stream": True}
+        events = await talk.ask("POST", f"/v1/threads/{thread['id']}/runs", sent)
+    assert store["file_counts"]["total"] == 2
+    assert store["expires_after"] == {"anchor": "last_active_at", "days": 7}
+    calls = [data["step_details"] for name, data in events if name == "thread.run.step.completed"][:2]
+    found = calls[0]["tool_calls"][0]["file_search"]["results"]
+    assert found[0]["file_name"] == "more.txt"
+    assert calls[1]["tool_calls"][0]["code_interpreter"]["outputs"] == [{"type": "logs", "logs": "3\n"}]
+
+
+async def test_a_file_that_is_not_there_cannot_be_attached_and_nothing_is_changed() -> None:
+    attachments = [{"file_id": "file-none", "tools": [SEARCH]}]
+    message = {"role": "user", "content": "Hi", "attachments": attachments}
+    async with talking() as talk:
+        assistant_id = await talk.assistant()
+        thread = await talk.ask("POST", "/v1/threads", {})
+        messages = f"/v1/threads/{thread['id']}/messages"
+        answers = [
+            await talk.ask("POST", "/v1/threads", {"messages": [message]}),
+            await talk.ask("POST", messages, message),
+            await talk.ask(
+                "POST",
+                f"/v1/threads/{thread['id']}/runs",
+                {"assistant_id": assistant_id, "additional_messages": [message]},
+            ),
+        ]
+        listed = await talk.ask("GET", messages)
+        assert len(talk.sandbox.conversations) == 1
+    assert {one["error"]["message"] for one in answers} == {"No file found with id 'file-none'."}
+    assert listed["data"] == []

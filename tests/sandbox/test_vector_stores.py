@@ -306,7 +306,7 @@ async def test_a_deleted_store_gives_its_room_back() -> None:
 def test_all_that_is_kept_can_be_written_down_and_read_again() -> None:
     library = Sandbox(FAST, StepClock(0)).library
     file = library.create_file(b"x", "x.txt", "batch", EPOCH_S, 3_600)
-    store = library.store_of([file.id], EPOCH_S, metadata={"k": "v"})
+    store = library.store_of([file.id], EPOCH_S, ExpiresAfter("last_active_at", 7))
     library.create_batch(store.id, [NewStoreFile(file_id=file.id, attributes={"n": 1, "b": True})], EPOCH_S, 0)
     kept = [library.files[file.id], library.shelves[store.id]]
     kept += [*library.attached[store.id].values(), *library.batches[store.id].values()]

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
+from aiohttp import FormData
 from aiohttp.test_utils import TestClient, TestServer
 
 from wiretape.sandbox.server import application
@@ -189,6 +190,13 @@ class Talk:
         """A new assistant's id."""
         created = await self.ask("POST", "/v1/assistants", {"model": "gpt-4o", **fields})
         return str(created["id"])
+
+    async def upload(self, text: str, name: str = "notes.txt") -> str:
+        """A new file's id."""
+        form = FormData({"purpose": "assistants"})
+        form.add_field("file", text.encode(), filename=name)
+        async with self.client.post("/v1/files", data=form, headers=HEADERS) as response:
+            return str(msgspec.json.decode(await response.read())["id"])
 
     async def run(self, assistant_id: str, question: str, **fields: Any) -> Any:
         """A new thread with this question, and a run on it."""

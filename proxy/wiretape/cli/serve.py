@@ -103,6 +103,7 @@ def replay(command: tuple[str, ...], /, *, strict: bool, cassette: tuple[str, ..
 @click.option("--queue-s", type=float, help="Seconds that a run stays queued [0.2]")
 @click.option("--clock", type=click.Choice(["real", "virtual"]), help="`virtual`: nobody waits, time jumps [real]")
 @click.option("--script", help="File, TOML or JSON, that tells runs what to do [none]")
+@click.option("--state", help="SQLite file that keeps the state [memory alone]")
 @click.option("--api-key", envvar="WIRETAPE_SANDBOX_API_KEY", help="The one key that is let in [any]")
 def sandbox(file: Path | None, listen: str, **flags: Any) -> None:  # noqa: ANN401  click's values, checked again
     """Run the embedded Assistants server alone: no key, no network.

@@ -22,14 +22,15 @@ OLD_BETA = (
 )
 
 
-def check_key(authorization: str, api_key: str | None) -> None:
-    """Raise Refused without a bearer key, or with another than `api_key`; None lets in any."""
+def check_key(authorization: str, api_key: str | None) -> str:
+    """The bearer key. Raises Refused where there is none, or another than `api_key`; None lets in any."""
     scheme, _, given = authorization.partition(" ")
     if scheme.lower() != "bearer" or not (given := given.strip()):
         raise Refused(401, NO_KEY)
     if api_key is not None and given != api_key:
         message = f"Incorrect API key provided: {masked(given)}. You can find your API key at {KEYS_AT}."
         raise Refused(401, message, code="invalid_api_key")
+    return given
 
 
 def masked(key: str) -> str:

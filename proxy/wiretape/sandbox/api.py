@@ -40,6 +40,8 @@ class Call(Struct, frozen=True, kw_only=True):
     body: bytes
     content_type: str = ""
     now_s: float
+    writes: bool = True
+    """Whether the endpoint may change the thread that it is about."""
 
 
 class Content(Struct, frozen=True):
@@ -55,7 +57,10 @@ Endpoint = Callable[[Sandbox, Call], Answer]
 
 
 def _conversation(sandbox: Sandbox, call: Call) -> Conversation:
-    return sandbox.conversation(call.ids["thread_id"], call.now_s)
+    conversation = sandbox.conversation(call.ids["thread_id"], call.now_s)
+    if call.writes:
+        sandbox.conversations.touch(conversation.thread.id)
+    return conversation
 
 
 def _life(sandbox: Sandbox, call: Call) -> Life:
@@ -84,7 +89,9 @@ def read_assistant(sandbox: Sandbox, call: Call) -> Assistant:
 
 def modify_assistant(sandbox: Sandbox, call: Call) -> Assistant:
     """POST /assistants/{assistant_id}."""
-    return sandbox.modify_assistant(call.ids["assistant_id"], read(call.body, AssistantFields), len(call.body))
+    return sandbox.modify_assistant(
+        call.ids["assistant_id"], read(call.body, AssistantFields), call.now_s, len(call.body)
+    )
 
 
 def delete_assistant(sandbox: Sandbox, call: Call) -> Deleted:
@@ -106,9 +113,7 @@ def read_thread(sandbox: Sandbox, call: Call) -> Thread:
 def modify_thread(sandbox: Sandbox, call: Call) -> Thread:
     """POST /threads/{thread_id}."""
     conversation = _conversation(sandbox, call)
-    fields = read(call.body, ThreadFields)
-    sandbox.store_in(conversation, len(call.body))
-    return conversation.modify(fields)
+    return sandbox.modify_thread(conversation, read(call.body, ThreadFields), call.now_s, len(call.body))
 
 
 def delete_thread(sandbox: Sandbox, call: Call) -> Deleted:

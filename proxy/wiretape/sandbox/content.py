@@ -49,10 +49,17 @@ class Annotation(Struct, frozen=True, kw_only=True):
 
 
 class Text(Struct, frozen=True):
-    """Text of a part; in a delta annotations are absent but in the first and where there is one."""
+    """Text of a part."""
 
     value: str
-    annotations: tuple[Annotation, ...] | UnsetType = ()
+    annotations: tuple[Annotation, ...] = ()
+
+
+class TextPiece(Struct, frozen=True):
+    """A piece of a text; annotations come with the first, where they are none, and where there is one (captured)."""
+
+    value: str
+    annotations: tuple[Annotation, ...] | UnsetType = UNSET
 
 
 class ImageFile(Struct, frozen=True):
@@ -93,7 +100,7 @@ class PartPiece(Struct, frozen=True, kw_only=True):
 
     index: int
     type: str
-    text: Text | UnsetType = UNSET
+    text: TextPiece | UnsetType = UNSET
     image_file: ImageFile | UnsetType = UNSET
     refusal: str | UnsetType = UNSET
 
@@ -130,8 +137,8 @@ def _with(whole: Part | None, piece: PartPiece) -> Part:
     return RefusalPart(f"{before}{piece.refusal}")
 
 
-def _more_text(before: Text, more: Text) -> TextPart:
-    marks = before.annotations or ()
+def _more_text(before: Text, more: TextPiece) -> TextPart:
+    marks = before.annotations
     if more.annotations:
         marks = (*marks, *(one.finished for one in more.annotations))
     return TextPart(Text(before.value + more.value, marks))

@@ -25,6 +25,7 @@ from wiretape.sandbox.shelves import (
     StoreFile,
     VectorStore,
 )
+from wiretape.sandbox.table import Table
 from wiretape.sandbox.vector_bodies import BATCH_MAX, FILES_MAX, NewStore, NewStoreFile, Ranking, Search, StoreFields
 
 ATTACHED_BYTES = 512
@@ -45,9 +46,9 @@ class Library:
     """All files and vector stores. `count` is told of bytes that are kept, below zero given back, and may refuse."""
 
     def __init__(self, options: SandboxOptions, chance: Chance, count: Callable[[int], None]) -> None:
-        self.files: dict[str, File] = {}
+        self.files: Table[File] = Table()
         self.contents: dict[str, bytes] = {}
-        self.shelves: dict[str, Shelf] = {}
+        self.shelves: Table[Shelf] = Table()
         self.attached: dict[str, dict[str, Attached]] = {}
         """By store, then by file; the same for batches."""
         self.batches: dict[str, dict[str, Batch]] = {}
@@ -102,20 +103,13 @@ class Library:
         """Forget a file, and take it out of every vector store. Raises Refused where there is none."""
         self._count(-self.file(file_id).bytes)
         del self.files[file_id], self.contents[file_id]
-        for files in self.attached.values():
-            files.pop(file_id, None)
+        for store_id, files in self.attached.items():
+            if files.pop(file_id, None) is not None:
+                self.shelves.touch(store_id)
 
-    def store_of(
-        self,
-        file_ids: Sequence[str],
-        now_s: float,
-        *,
-        expires_after: ExpiresAfter | None = None,
-        metadata: dict[str, str] | None = None,
-    ) -> VectorStore:
+    def store_of(self, file_ids: Sequence[str], now_s: float, expires_after: ExpiresAfter) -> VectorStore:
         """A new vector store of these files. Raises Refused as `create_store` does."""
-        sent = NewStore(file_ids=list(file_ids), expires_after=expires_after, metadata=metadata)
-        return self.create_store(sent, now_s, 0)
+        return self.create_store(NewStore(file_ids=list(file_ids), expires_after=expires_after), now_s, 0)
 
     def create_store(self, sent: NewStore, now_s: float, size_bytes: int) -> VectorStore:
         """A new vector store. Raises Refused where there is no room, or where a file is unknown."""
@@ -177,11 +171,13 @@ class Library:
         known = self.attachment(store_id, file_id)
         self._count_in(store_id, size_bytes)
         self.attached[store_id][file_id] = replace(known, attributes=attributes)
+        self.shelves.touch(store_id)
         return self.attached[store_id][file_id]
 
     def detach(self, store_id: str, file_id: str) -> None:
         """Take a file out of a vector store; the file itself stays."""
         del self.attached[store_id][self.attachment(store_id, file_id).file_id]
+        self.shelves.touch(store_id)
 
     def create_batch(self, store_id: str, sent: Sequence[NewStoreFile], now_s: float, size_bytes: int) -> FileBatch:
         """Put many files into a vector store. Raises Refused where there is no room, or where a file is unknown."""
@@ -213,6 +209,7 @@ class Library:
         if batch.status(now_s) == "in_progress":
             batch = replace(batch, is_cancelled=True)
             self.batches[store_id][batch_id] = batch
+            self.shelves.touch(store_id)
             for file in self.batch_files(store_id, batch_id):
                 self.attached[store_id][file.file_id] = replace(file, is_cancelled=True)
         return batch.shown(now_s)
@@ -251,10 +248,9 @@ class Library:
 
     def _touch(self, store_id: str, now_s: float) -> None:
         """Use a vector store, which puts its expiry off. Raises Refused where it has expired."""
-        shelf = self.shelf(store_id)
-        if shelf.has_expired(now_s):
+        if self.shelf(store_id).has_expired(now_s):
             raise Refused(400, f"Vector store '{store_id}' has expired.")
-        self.shelves[store_id] = replace(shelf, last_active_at=int(now_s))
+        self.shelves[store_id] = replace(self.shelves[store_id], last_active_at=int(now_s))
 
     def _ingest(
         self, sent: Iterable[NewStoreFile], store_id: str, batch_id: str | None, now_s: float

@@ -28,7 +28,7 @@ def new_assistant(sent: NewAssistant, assistant_id: str, now_s: float) -> Assist
         top_p=_or(sent.top_p, 1.0),
         temperature=_or(sent.temperature, 1.0),
         reasoning_effort=sent.reasoning_effort,
-        tool_resources=_or(plain(sent.tool_resources), _resources(sent.tools or ())),
+        tool_resources={**_resources(sent.tools or ()), **(plain(sent.tool_resources) or {})},
         metadata=labels(sent.metadata),
         response_format=_or(plain(sent.response_format), "auto"),
     )

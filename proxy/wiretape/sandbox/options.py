@@ -22,6 +22,10 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
     """Seconds that a virtual clock moves on at each look, twice a request: so a client that polls gets somewhere."""
     api_key: str | None = None
     """The one key that is let in; none lets in any."""
+    keys_max: int = 100
+    """Keys with a sandbox of their own; a further one is refused."""
+    state: str | None = None
+    """An SQLite file that keeps the state; none keeps it in memory alone."""
     script: str | None = None
     """A file, TOML or JSON, that tells runs what to do and which requests to refuse."""
     assistants_max: int = 1_000

@@ -10,20 +10,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from email.message import Message
 from email.utils import formatdate
+from pathlib import Path
 
 import msgspec
 from aiohttp import web
 from msgspec import Struct
 from msgspec.structs import replace
 
+from wiretape.errors import ConfigError
 from wiretape.sandbox import api, api_files, api_vectors
 from wiretape.sandbox.admission import check_beta, check_key, check_media_type
 from wiretape.sandbox.api import Call, Content, Endpoint
+from wiretape.sandbox.keeping import Keeper
 from wiretape.sandbox.life import Leg, Life, visible
 from wiretape.sandbox.objects import NO_FILES, Thread
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.refusals import Refused
-from wiretape.sandbox.state import Sandbox
+from wiretape.sandbox.state import Sandbox, opened
+from wiretape.sandbox.tenants import Tenants
 from wiretape.sandbox.timeline import CUT, ENDS, Beat
 from wiretape.sandbox.work import Run, Step
 
@@ -34,24 +38,45 @@ ENDPOINTS = (*api.ENDPOINTS, *api_files.ENDPOINTS, *api_vectors.ENDPOINTS)
 ASSISTANTS = ("/v1/assistants", "/v1/threads")
 """What needs the beta header, and JSON; files and vector stores do not (openai-dotnet, CanUseBatchIngestion)."""
 
+SANDBOX = web.RequestKey("sandbox", Sandbox)
+"""Where a request keeps whose sandbox it is for."""
+
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def application(sandbox: Sandbox | None = None) -> web.Application:
-    """An aiohttp application that serves this sandbox, or a new one, under `/v1`."""
-    server = Server(sandbox or Sandbox())
-    app = web.Application(middlewares=[server.envelope], client_max_size=server.sandbox.options.body_bytes_max)
+def application(sandbox: Sandbox | None = None, keeper: Keeper | None = None) -> web.Application:
+    """An aiohttp application that serves this sandbox, or a new one, under `/v1`; further keys get further ones.
+
+    Raises ConfigError for a file of the keeper's that cannot be read.
+    """
+    server = Server(Tenants(sandbox or Sandbox(), keeper))
+    app = web.Application(middlewares=[server.envelope], client_max_size=server.options.body_bytes_max)
     for method, path, endpoint in ENDPOINTS:
         app.router.add_route(method, path, server.responder(endpoint))
     app.on_shutdown.append(server.stop)
+    app.on_cleanup.append(server.close)
     return app
 
 
-class Server:
-    """One sandbox behind HTTP; open streams end unfinished when it stops."""
+def served(options: SandboxOptions) -> web.Application:
+    """The same for what the options describe. Raises ConfigError for a script or a state that cannot be read."""
+    sandbox = opened(options)
+    keeper = Keeper(Path(options.state)) if options.state else None
+    try:
+        return application(sandbox, keeper)
+    except ConfigError:
+        if keeper is not None:
+            keeper.close()
+        raise
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
+
+class Server:
+    """Sandboxes behind HTTP; open streams end unfinished when it stops."""
+
+    def __init__(self, tenants: Tenants) -> None:
+        self.tenants = tenants
+        self.options = tenants.first.options
+        self.clock = tenants.first.clock
         self._open: dict[web.StreamResponse, Life] = {}
         self._stopping = False
 
@@ -61,20 +86,25 @@ class Server:
         for life in self._open.values():
             life.wake()
 
+    async def close(self, _app: web.Application) -> None:
+        """Let go of the file, when nobody writes any more."""
+        self.tenants.close()
+
     @web.middleware
     async def envelope(self, request: web.Request, handler: Respond) -> web.StreamResponse:
         """Refuse who may not ask, and put every refusal, also the framework's, into the API's words."""
         try:
-            check(request, self.sandbox.options.api_key)
-            self.sandbox.obey(request.method, request.path)
+            sandbox = self.tenants.of(check(request, self.options.api_key))
+            request[SANDBOX] = sandbox
+            sandbox.obey(request.method, request.path)
             return await handler(request)
         except Refused as error:
             refused = error
         except web.RequestPayloadError:
             refused = Refused(400, "The request's body broke off, or is not encoded as its headers say.")
         except web.HTTPException as error:
-            refused = in_api_words(error, request, self.sandbox.options)
-        answer = self._json(refused.body, refused.status)
+            refused = in_api_words(error, request, self.options)
+        answer = self._json(request, refused.body, refused.status)
         if refused.retry_after_s is not None:
             answer.headers["Retry-After"] = str(refused.retry_after_s)
         return answer
@@ -83,37 +113,43 @@ class Server:
         """What aiohttp calls for one route."""
 
         async def respond(request: web.Request) -> web.StreamResponse:
-            answer = endpoint(self.sandbox, await self._call(request))
+            call = await self._call(request)
+            sandbox = request[SANDBOX]
+            try:
+                answer = endpoint(sandbox, call)
+            finally:
+                self.tenants.keep(sandbox)  # a refusal may have let time come to something, too
             if isinstance(answer, Life):
                 return await self._stream(request, answer, answer.leg)
             if isinstance(answer, Content):
-                return self._content(answer)
-            return self._json(answer, 200)
+                return self._content(request, answer)
+            return self._json(request, answer, 200)
 
         return respond
 
     async def _call(self, request: web.Request) -> Call:
-        _, bytes_max = body_bound(request, self.sandbox.options)
+        _, bytes_max = body_bound(request, self.options)
         return Call(
             ids=request.match_info,
             query=request.query,
             body=await request.clone(client_max_size=bytes_max).read(),
             content_type=request.headers.get("Content-Type", ""),
-            now_s=self.sandbox.clock.now_s(),
+            now_s=self.clock.now_s(),
+            writes=request.method != "GET",
         )
 
-    def _content(self, answer: Content) -> web.Response:
-        headers = {**self._headers(answer.media_type), "Content-Disposition": disposition(answer.filename)}
+    def _content(self, request: web.Request, answer: Content) -> web.Response:
+        headers = {**self._headers(request, answer.media_type), "Content-Disposition": disposition(answer.filename)}
         return web.Response(body=answer.body, headers=headers)
 
-    def _json(self, answer: Struct, status: int) -> web.Response:
+    def _json(self, request: web.Request, answer: Struct, status: int) -> web.Response:
         body = msgspec.json.format(msgspec.json.encode(answer), indent=2)
-        return web.Response(body=body, status=status, headers=self._headers("application/json"))
+        return web.Response(body=body, status=status, headers=self._headers(request, "application/json"))
 
-    def _headers(self, content_type: str) -> dict[str, str]:
-        chance = self.sandbox.chance
+    def _headers(self, request: web.Request, content_type: str) -> dict[str, str]:
+        chance = request.get(SANDBOX, self.tenants.first).chance
         return {
-            "Date": formatdate(self.sandbox.clock.now_s(), usegmt=True),
+            "Date": formatdate(self.clock.now_s(), usegmt=True),
             "Content-Type": content_type,
             "openai-version": "2020-10-01",
             "openai-organization": "wiretape-sandbox",
@@ -125,7 +161,7 @@ class Server:
         }
 
     async def _stream(self, request: web.Request, life: Life, leg: Leg) -> web.StreamResponse:
-        response = web.StreamResponse(headers=self._headers("text/event-stream; charset=utf-8"))
+        response = web.StreamResponse(headers=self._headers(request, "text/event-stream; charset=utf-8"))
         response.enable_chunked_encoding()
         await response.prepare(request)
         self._open[response] = life
@@ -141,7 +177,7 @@ class Server:
 
     async def _play(self, response: web.StreamResponse, life: Life, leg: Leg) -> bool:
         """Send the leg, each beat as it comes due, to its pause or end; False when stopped or torn before that."""
-        clock, sent = self.sandbox.clock, 0
+        clock, sent = self.clock, 0
         while not self._stopping:
             now_s = clock.now_s()
             life.advance(now_s)
@@ -193,12 +229,13 @@ def _as_streamed(data: Struct, *, with_passages: bool) -> Struct:
             return data
 
 
-def check(request: web.Request, api_key: str | None) -> None:
-    """Raise Refused without a bearer key, with another than `api_key` (None: any), or without what the API asks for."""
-    check_key(request.headers.get("Authorization", ""), api_key)
+def check(request: web.Request, api_key: str | None) -> str:
+    """The bearer key. Raises Refused without one, or another than `api_key`, or without what else the API asks for."""
+    key = check_key(request.headers.get("Authorization", ""), api_key)
     if request.path.startswith(ASSISTANTS):
         check_beta(request.headers.get("OpenAI-Beta"))
         check_media_type(request.headers.get("Content-Type"))
+    return key
 
 
 def body_bound(request: web.Request, options: SandboxOptions) -> tuple[str, int]:

@@ -21,6 +21,7 @@ from wiretape.sandbox.content import (
     PartPieces,
     Text,
     TextPart,
+    TextPiece,
 )
 from wiretape.sandbox.ends import COMPLETED, close_work
 from wiretape.sandbox.objects import Message, Thread
@@ -101,7 +102,8 @@ class Stage:
         """Write to the open message, a delta for each piece; a text part is begun where none is."""
         index = self._next_index()
         for number, word in enumerate(words):
-            self._piece(PartPiece(index=index, type="text", text=Text(word) if number == 0 else Text(word, UNSET)))
+            text = TextPiece(word) if number else TextPiece(word, ())
+            self._piece(PartPiece(index=index, type="text", text=text))
 
     def refer(self, written: str, marker: str, target: Citation | FilePath) -> None:
         """Write a marker that stands for a file, with its annotation: both in one delta (reference 6.4)."""
@@ -109,7 +111,7 @@ class Stage:
         before = _text_at(self.draft.scene.parts, index)
         start = len(before.value) + written.index(marker)
         mark = Annotation(
-            index=len(before.annotations or ()),
+            index=len(before.annotations),
             type="file_path" if isinstance(target, FilePath) else "file_citation",
             text=marker,
             start_index=start,
@@ -117,7 +119,7 @@ class Stage:
             file_citation=UNSET if isinstance(target, FilePath) else target,
             file_path=target if isinstance(target, FilePath) else UNSET,
         )
-        self._piece(PartPiece(index=index, type="text", text=Text(written, (mark,))))
+        self._piece(PartPiece(index=index, type="text", text=TextPiece(written, (mark,))))
 
     def show(self, file_id: str) -> None:
         """Put a picture into the open message."""

@@ -6,8 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from wiretape.sandbox.acts import Refuse
-from wiretape.sandbox.bodies import AssistantFields, NewAssistant, NewMessage, NewRun, NewThread, NewThreadRun, labels
+from wiretape.sandbox.bodies import (
+    AssistantFields,
+    NewAssistant,
+    NewMessage,
+    NewRun,
+    NewThread,
+    NewThreadRun,
+    ThreadFields,
+    labels,
+)
 from wiretape.sandbox.chance import Chance
 from wiretape.sandbox.clock import Clock, SystemClock, VirtualClock
 from wiretape.sandbox.conversation import Conversation
@@ -16,12 +28,15 @@ from wiretape.sandbox.legs import Legs
 from wiretape.sandbox.library import Library
 from wiretape.sandbox.life import Life
 from wiretape.sandbox.making import changed, new_assistant, new_run, new_thread, overhead
-from wiretape.sandbox.objects import Assistant, Message
+from wiretape.sandbox.objects import Assistant, Message, Thread
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.plot import Plot
 from wiretape.sandbox.refusals import ErrorBody, Refused, full, rehearsed, unknown
+from wiretape.sandbox.resources import Resourceful, check_attached, with_attached, with_stores
+from wiretape.sandbox.room import Room
 from wiretape.sandbox.script import RefuseRule, Script, acts_for, load, told_in
 from wiretape.sandbox.shelf import LibraryShelf
+from wiretape.sandbox.table import Table
 from wiretape.sandbox.timeline import Scene
 from wiretape.sandbox.work import Run
 
@@ -31,31 +46,47 @@ VIRTUAL_START_S = 1_767_225_600.0
 """2026-01-01T00:00:00Z: where a virtual clock starts."""
 
 
+class Sibling(Struct, frozen=True):
+    """What a further sandbox is told: its number, and the room it shares."""
+
+    number: int
+    room: Room
+
+
 class Sandbox:
     """An Assistants server's state. Nothing in it runs by itself: whoever looks brings the time."""
 
     def __init__(
-        self, options: SandboxOptions | None = None, clock: Clock | None = None, script: Script | None = None
+        self,
+        options: SandboxOptions | None = None,
+        clock: Clock | None = None,
+        script: Script | None = None,
+        sibling: Sibling | None = None,
     ) -> None:
         self.options = options or SandboxOptions()
         self.script = script or Script()
         self._met: Counter[int] = Counter()
         self.clock: Clock = clock or SystemClock()
-        self.chance = Chance(str(self.options.seed))
-        self.assistants: dict[str, Assistant] = {}
-        self.conversations: dict[str, Conversation] = {}
-        self._stored_bytes = 0
-        self._assistant_bytes: dict[str, int] = {}
-        self.library = Library(self.options, self.chance, self._store)
+        self.number = sibling.number if sibling else 0
+        self.chance = Chance(f"{self.options.seed}.{self.number}" if sibling else str(self.options.seed))
+        self.assistants: Table[Assistant] = Table()
+        self.assistant_bytes: dict[str, int] = {}
+        self.conversations: Table[Conversation] = Table()
+        self.room = sibling.room if sibling else Room(self.options.stored_bytes_max)
+        self.library = Library(self.options, self.chance, self.room.count)
+
+    def sibling(self, number: int) -> Sandbox:
+        """A further sandbox, for another key: with ids of its own, and room from the same whole."""
+        return Sandbox(self.options, self.clock, self.script, Sibling(number, self.room))
 
     def create_assistant(self, sent: NewAssistant, now_s: float, size_bytes: int) -> Assistant:
         """A new assistant. Raises Refused when there are too many."""
         if len(self.assistants) >= self.options.assistants_max:
             raise full("assistants_max", self.options.assistants_max)
-        self._store(size_bytes)
-        assistant = new_assistant(sent, self.chance.id("asst_"), now_s)
+        self.room.count(size_bytes)
+        assistant = new_assistant(self._stored(sent, now_s), self.chance.id("asst_"), now_s)
         self.assistants[assistant.id] = assistant
-        self._assistant_bytes[assistant.id] = size_bytes
+        self.assistant_bytes[assistant.id] = size_bytes
         return assistant
 
     def assistant(self, assistant_id: str) -> Assistant:
@@ -64,27 +95,29 @@ class Sandbox:
             raise unknown("assistant", assistant_id)
         return self.assistants[assistant_id]
 
-    def modify_assistant(self, assistant_id: str, sent: AssistantFields, size_bytes: int) -> Assistant:
+    def modify_assistant(self, assistant_id: str, sent: AssistantFields, now_s: float, size_bytes: int) -> Assistant:
         """Change what was sent, and nothing else."""
         known = self.assistant(assistant_id)
-        self._store(size_bytes)
-        self._assistant_bytes[assistant_id] += size_bytes
-        self.assistants[assistant_id] = changed(known, sent)
+        self.room.count(size_bytes)
+        self.assistant_bytes[assistant_id] += size_bytes
+        self.assistants[assistant_id] = changed(known, self._stored(sent, now_s))
         return self.assistants[assistant_id]
 
     def delete_assistant(self, assistant_id: str) -> None:
         """Forget an assistant; its runs go on, as they hold what they need."""
         self.assistant(assistant_id)
         del self.assistants[assistant_id]
-        self._stored_bytes -= self._assistant_bytes.pop(assistant_id)
+        self.room.count(-self.assistant_bytes.pop(assistant_id))
 
     def create_thread(self, sent: NewThread, now_s: float, size_bytes: int) -> Conversation:
         """A new thread with its first messages. Raises Refused when there are too many of either."""
         if len(self.conversations) >= self.options.threads_max:
             raise full("threads_max", self.options.threads_max)
-        conversation = Conversation(new_thread(sent, self.chance.id("thread_"), now_s), self.options)
+        made = new_thread(self._stored(sent, now_s), self.chance.id("thread_"), now_s)
+        conversation = Conversation(made, self.options)
         messages = sent.messages or ()
         conversation.check_room(len(messages))
+        check_attached(messages, self.library)
         self.store_in(conversation, size_bytes)
         self._add_all(conversation, messages, now_s)
         self.conversations[conversation.thread.id] = conversation
@@ -100,28 +133,38 @@ class Sandbox:
 
     def delete_thread(self, thread_id: str, now_s: float) -> None:
         """Forget a thread and all in it; a stream still open on one of its runs goes on to its end."""
-        self._stored_bytes -= self.conversation(thread_id, now_s).stored_bytes
+        self.room.count(-self.conversation(thread_id, now_s).stored_bytes)
         del self.conversations[thread_id]
 
     def add_message(self, conversation: Conversation, sent: NewMessage, now_s: float, size_bytes: int) -> Message:
         """Add a message of the client's. Raises Refused on a busy or full thread."""
         conversation.check_open()
+        check_attached([sent], self.library)
         self.store_in(conversation, size_bytes)
-        return conversation.add(sent, self.chance.id("msg_"), now_s)
+        return self._add(conversation, sent, now_s)
+
+    def modify_thread(self, conversation: Conversation, sent: ThreadFields, now_s: float, size_bytes: int) -> Thread:
+        """Change metadata or tool resources, where they are sent."""
+        self.store_in(conversation, size_bytes)
+        return conversation.modify(self._stored(sent, now_s))
 
     def _add_all(self, conversation: Conversation, sent: Sequence[NewMessage], now_s: float) -> None:
         for message in sent:
-            conversation.add(message, self.chance.id("msg_"), now_s)
+            self._add(conversation, message, now_s)
+
+    def _add(self, conversation: Conversation, sent: NewMessage, now_s: float) -> Message:
+        conversation.thread = with_attached(conversation.thread, sent.kept_attachments, self.library, now_s)
+        return conversation.add(sent, self.chance.id("msg_"), now_s)
+
+    def _stored(self, sent: Resourceful, now_s: float) -> Resourceful:
+        """What was sent, its vector stores made."""
+        stored: Resourceful = replace(sent, tool_resources=with_stores(sent.tool_resources, self.library, now_s))
+        return stored
 
     def store_in(self, conversation: Conversation, size_bytes: int) -> None:
         """Count a body's bytes as kept in a thread. Raises Refused when there are too many in all."""
-        self._store(size_bytes)
+        self.room.count(size_bytes)
         conversation.stored_bytes += size_bytes
-
-    def _store(self, size_bytes: int) -> None:
-        if self._stored_bytes + size_bytes > self.options.stored_bytes_max:
-            raise full("stored_bytes_max", self.options.stored_bytes_max)
-        self._stored_bytes += size_bytes
 
     def make_room(self, conversation: Conversation, sent: NewRun, size_bytes: int) -> None:
         """Raise Refused on a busy or full thread, or for a run with no grounds; else count the body's bytes."""
@@ -140,6 +183,8 @@ class Sandbox:
         """
         self._add_all(conversation, sent.additional_messages or (), now_s)
         assistant = self.assistant(sent.assistant_id)
+        if isinstance(sent, NewThreadRun):
+            sent = self._stored(sent, now_s)
         run = new_run(sent, assistant, self.chance.id("run_"), conversation.thread.id, now_s)
         plot = self._plot(run, assistant, conversation)
         legs = self.legs(conversation, run)
@@ -166,6 +211,7 @@ class Sandbox:
         for act in told_in(labels(sent.metadata)) or ():
             if isinstance(act, Refuse):
                 raise _told_to(act)
+        check_attached(messages_of(sent), self.library)
         if len(messages_of(sent)) >= self.options.messages_max:
             raise full("messages_max", self.options.messages_max)
 
@@ -185,7 +231,7 @@ class Sandbox:
 
 
 def opened(options: SandboxOptions) -> Sandbox:
-    """The sandbox that the options describe. Raises ConfigError for a script that cannot be read."""
+    """The sandbox that the options describe, empty. Raises ConfigError for a script that cannot be read."""
     clock = VirtualClock(options.clock_step_s, VIRTUAL_START_S) if options.clock == "virtual" else SystemClock()
     return Sandbox(options, clock, load(Path(options.script)) if options.script else None)
 

@@ -1,0 +1,72 @@
+"""Sandboxes by key: each key has one of its own and sees nothing of another's. With a file they outlive the server."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import sqlite3
+from hashlib import sha256
+
+import msgspec
+
+from wiretape.errors import ConfigError
+from wiretape.sandbox import shelving
+from wiretape.sandbox.acts import ActError
+from wiretape.sandbox.keeping import Keeper, Tenant
+from wiretape.sandbox.refusals import ErrorBody, full, rehearsed
+from wiretape.sandbox.state import Sandbox
+
+
+class Tenants:
+    """Who has which sandbox. The first key has the one that is given; each further one has a sibling of it.
+
+    Keys are known by a salted hash. Raises ConfigError for a file that holds what this Wiretape cannot read.
+    """
+
+    def __init__(self, first: Sandbox, keeper: Keeper | None = None) -> None:
+        self.first = first
+        self._keeper = keeper
+        self._salt = keeper.salt if keeper else secrets.token_bytes(32)
+        self._by_hash: dict[bytes, Sandbox] = {}
+        if keeper is not None:
+            self._restore(keeper)
+
+    def of(self, key: str) -> Sandbox:
+        """The sandbox of a key. Raises Refused where there are too many."""
+        key_hash = hmac.digest(self._salt, key.encode(), sha256)
+        if key_hash not in self._by_hash:
+            if len(self._by_hash) >= self.first.options.keys_max:
+                raise full("keys_max", self.first.options.keys_max)
+            self._by_hash[key_hash] = self._numbered(len(self._by_hash))
+        return self._by_hash[key_hash]
+
+    def _numbered(self, number: int) -> Sandbox:
+        return self.first.sibling(number) if number else self.first
+
+    def keep(self, sandbox: Sandbox) -> None:
+        """Write what has changed in a sandbox. Raises Refused where it cannot be written; it is tried again later."""
+        changed = shelving.changed(sandbox)
+        if self._keeper is None or not changed:
+            return
+        key_hash = next(key_hash for key_hash, one in self._by_hash.items() if one is sandbox)
+        try:
+            self._keeper.keep(Tenant(sandbox.number, sandbox.chance.drawn), key_hash, changed)
+        except sqlite3.Error as error:
+            shelving.touch(sandbox, changed)
+            message = f"The sandbox could not keep its state: {error}. Make room for it, and try again."
+            raise rehearsed(500, ErrorBody(message, type="server_error"), None) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._keeper is not None:
+            self._keeper.close()
+
+    def _restore(self, keeper: Keeper) -> None:
+        for key_hash, tenant in keeper.tenants().items():
+            sandbox = self._numbered(tenant.number)
+            try:
+                shelving.restore(sandbox, keeper.objects(tenant.number))
+            except (msgspec.DecodeError, ActError) as error:
+                raise ConfigError(f"{keeper.path} holds what this Wiretape cannot read: {error}") from error
+            sandbox.chance.drawn = tenant.drawn
+            self._by_hash[key_hash] = sandbox

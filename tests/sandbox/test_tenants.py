@@ -1,0 +1,194 @@
+"""Each key has a sandbox of its own; with a file, what it holds outlives the server."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import TestClient, TestServer
+
+from support.assistants import FAST, HEADERS, WEATHER, Talk, path_of, talking, text_of
+from support.command import environment
+from wiretape.errors import ConfigError
+from wiretape.sandbox.keeping import Keeper
+from wiretape.sandbox.options import SandboxOptions
+from wiretape.sandbox.server import application, served
+from wiretape.sandbox.state import Sandbox
+from wiretape.testing import ManualClock, StepClock
+
+OTHER = {**HEADERS, "Authorization": "Bearer other"}
+
+
+@asynccontextmanager
+async def kept(path: Path, clock: Any = None, options: SandboxOptions = FAST) -> AsyncIterator[Talk]:
+    """A sandbox that keeps its state in this file."""
+    sandbox, keeper = Sandbox(options, clock or StepClock(step_s=0)), Keeper(path)
+    async with TestClient(TestServer(application(sandbox, keeper))) as client:
+        yield Talk(client, sandbox)
+
+
+async def test_one_key_sees_nothing_of_anothers() -> None:
+    async with talking() as talk:
+        run = await talk.run(await talk.assistant(), "Hello")
+        seen = [
+            await talk.ask("GET", path, headers=OTHER)
+            for path in ("/v1/assistants", "/v1/files", "/v1/vector_stores", path_of(run))
+        ]
+        await talk.ask("POST", "/v1/threads/runs", {"assistant_id": run["assistant_id"]}, headers=OTHER)
+    assert [one.get("data") for one in seen[:3]] == [[], [], []]
+    assert seen[3]["error"]["message"] == f"No thread found with id '{run['thread_id']}'."
+    assert talk.status == 404
+
+
+async def test_two_keys_never_get_the_same_id() -> None:
+    async with talking() as talk:
+        mine = await talk.ask("POST", "/v1/assistants", {"model": "m"})
+        theirs = await talk.ask("POST", "/v1/assistants", {"model": "m"}, headers=OTHER)
+    assert mine["id"] != theirs["id"]
+
+
+async def test_all_keys_share_one_room_and_too_many_are_refused() -> None:
+    options = SandboxOptions(keys_max=2, stored_bytes_max=40)
+    async with talking(Sandbox(options, StepClock(0))) as talk:
+        await talk.ask("POST", "/v1/assistants", {"model": "m" * 15})
+        full = await talk.ask("POST", "/v1/assistants", {"model": "m" * 15}, headers=OTHER)
+        third = await talk.ask("GET", "/v1/assistants", headers={**HEADERS, "Authorization": "Bearer third"})
+    assert "stored_bytes_max is 40" in full["error"]["message"]
+    assert "keys_max is 2" in third["error"]["message"]
+
+
+async def _everything(talk: Talk) -> list[str]:
+    """Something of each kind; gives the paths that show it all."""
+    file_id = await talk.upload("Filip likes cake.", "likes.txt")
+    store = await talk.ask("POST", "/v1/vector_stores", {"name": "Likes"})
+    batch = await talk.ask("POST", f"/v1/vector_stores/{store['id']}/file_batches", {"file_ids": [file_id]})
+    await talk.ask("GET", f"/v1/vector_stores/{store['id']}/files")
+    resources = {"file_search": {"vector_store_ids": [store["id"]]}}
+    tools = [WEATHER, {"type": "file_search"}]
+    assistant_id = await talk.assistant(name="Kept", tools=tools, tool_resources=resources)
+    done = await talk.run(assistant_id, "Who likes cake?")
+    await talk.ask("GET", path_of(done))
+    gone = await talk.ask("POST", "/v1/threads", {})
+    await talk.ask("DELETE", f"/v1/threads/{gone['id']}")
+    thread = f"/v1/threads/{done['thread_id']}"
+    return [
+        "/v1/assistants", "/v1/files", f"/v1/files/{file_id}", f"/v1/vector_stores/{store['id']}",
+        f"/v1/vector_stores/{store['id']}/files", f"/v1/vector_stores/{store['id']}/file_batches/{batch['id']}",
+        thread, f"{thread}/messages", f"{thread}/runs", f"{path_of(done)}/steps", f"/v1/threads/{gone['id']}",
+    ]  # fmt: skip
+
+
+async def test_a_server_that_starts_anew_answers_as_the_old_one_did(tmp_path: Path) -> None:
+    async with kept(tmp_path / "state.db") as talk:
+        paths = await _everything(talk)
+        before = [await talk.ask("GET", path) for path in paths]
+        used = talk.sandbox.room.used
+        last_id = await talk.assistant()
+    async with kept(tmp_path / "state.db") as talk:
+        await talk.ask("DELETE", f"/v1/assistants/{last_id}")
+        assert [await talk.ask("GET", path) for path in paths] == before
+        assert talk.sandbox.room.used == used
+        assert await talk.assistant() != last_id
+
+
+async def test_a_run_that_waits_is_answered_after_a_new_start(tmp_path: Path) -> None:
+    async with kept(tmp_path / "state.db") as talk:
+        run = await talk.run(await talk.assistant(tools=[WEATHER]), "The weather in Bonn?")
+        assert run["status"] == "queued"
+    async with kept(tmp_path / "state.db") as talk:
+        paused = await talk.ask("GET", path_of(run))
+        calls = paused["required_action"]["submit_tool_outputs"]["tool_calls"]
+        sent = {"tool_outputs": [{"tool_call_id": call["id"], "output": "rain"} for call in calls], "stream": True}
+        events = await talk.ask("POST", f"{path_of(run)}/submit_tool_outputs", sent)
+    assert "Weather for Bonn: rain." in text_of(events)
+
+
+async def test_what_came_due_while_nobody_served_has_happened(tmp_path: Path) -> None:
+    clock = ManualClock()
+    options = SandboxOptions(pace_s=1, queue_s=5)
+    async with kept(tmp_path / "state.db", clock, options) as talk:
+        run = await talk.run(await talk.assistant(), "Hi", metadata={"sandbox": "say one two three"})
+        clock.advance(6)
+        await talk.ask("GET", path_of(run))
+    clock.advance(60)
+    async with kept(tmp_path / "state.db", clock, options) as talk:
+        ended = await talk.ask("GET", path_of(run))
+        messages = await talk.ask("GET", f"/v1/threads/{run['thread_id']}/messages")
+    assert (ended["status"], ended["completed_at"] - ended["created_at"]) == ("completed", 8)
+    assert messages["data"][0]["content"][0]["text"]["value"] == "one two three"
+
+
+async def test_each_key_finds_its_own_again(tmp_path: Path) -> None:
+    async with kept(tmp_path / "state.db") as talk:
+        await talk.assistant(name="mine")
+        await talk.ask("POST", "/v1/assistants", {"model": "m", "name": "theirs"}, headers=OTHER)
+    async with kept(tmp_path / "state.db") as talk:
+        theirs = await talk.ask("GET", "/v1/assistants", headers=OTHER)
+        mine = await talk.ask("GET", "/v1/assistants")
+    assert [[one["name"] for one in listed["data"]] for listed in (mine, theirs)] == [["mine"], ["theirs"]]
+    assert b"other" not in (tmp_path / "state.db").read_bytes()
+
+
+async def test_a_state_that_cannot_be_written_is_said_and_written_later(tmp_path: Path) -> None:
+    async with kept(tmp_path / "state.db") as talk:
+        keeper = Keeper(tmp_path / "small.db")
+        server = talk.client.app.on_cleanup[-1].__self__  # type: ignore[union-attr]
+        server.tenants._keeper, whole = keeper, server.tenants._keeper
+        keeper._connection.execute("PRAGMA max_page_count = 10")
+        refused = await talk.ask("POST", "/v1/assistants", {"model": "m", "instructions": "x" * 50_000})
+        assert talk.status == 500
+        keeper._connection.execute("PRAGMA max_page_count = 10000")
+        await talk.ask("GET", "/v1/assistants")
+        assert talk.status == 200
+        assert [one.kind for one in keeper.objects(0)] == ["assistant"]
+        keeper.close()
+        server.tenants._keeper = whole
+    assert refused["error"]["type"] == "server_error"
+    assert "could not keep its state" in refused["error"]["message"]
+
+
+def test_a_file_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path / "state.db")
+    connection = keeper._connection
+    connection.execute("INSERT INTO tenant VALUES (0, ?, 0)", (b"hash",))
+    connection.execute("INSERT INTO object VALUES (1, 0, 'thread', 'thread_1', ?, NULL)", (b'{"thread": 1}',))
+    connection.commit()
+    keeper.close()
+    with pytest.raises(ConfigError, match="holds what this Wiretape cannot read"):
+        served(SandboxOptions(state=str(tmp_path / "state.db")))
+    Keeper(tmp_path / "state.db").close()
+
+
+async def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
+    async def start() -> tuple[asyncio.subprocess.Process, str]:
+        words = ["-m", "wiretape", "sandbox", "--listen", "127.0.0.1:0", "--state", "state.db"]
+        server = await asyncio.create_subprocess_exec(
+            sys.executable, *words, cwd=tmp_path, env=environment(tmp_path), stdout=asyncio.subprocess.PIPE
+        )
+        assert server.stdout is not None
+        said = (await server.stdout.readline()).decode()
+        return server, said.split()[4].rstrip(";")
+
+    async with ClientSession(headers=HEADERS, trust_env=False) as session:
+        server, url = await start()
+        made = [await _named(session, url, str(number)) for number in range(5)]
+        server.send_signal(signal.SIGKILL)
+        await server.wait()
+        server, url = await start()
+        async with session.get(f"{url}/v1/assistants?order=asc") as response:
+            listed = [one["id"] for one in (await response.json())["data"]]
+        server.terminate()
+        await server.wait()
+    assert [one for one in listed if one in made] == made
+
+
+async def _named(session: Any, url: str, name: str) -> str:
+    async with session.post(f"{url}/v1/assistants", json={"model": "m", "name": name}) as response:
+        return str((await response.json())["id"])
