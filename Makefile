@@ -1,23 +1,31 @@
 # Bare `make` lists the targets. CI calls exactly `make check test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fix docs golden bench lock clean
+.PHONY: help setup run demo test test-node check fix docs golden bench lock clean
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 BIN := .venv/bin
 READY := .venv/.ready
+# The oldest SDK that speaks v2 wants an older HTTP client than the newest: an environment of its own for the tests.
+OLDEST := .venv/oldest-sdk
+NODE_TESTS := tests/journeys/node
 # Recordings made by others, where they lie beside the checkout; tests that need them skip by name without.
 WIRETAPE_CORPORA ?= $(realpath ../shared/corpora)
 export WIRETAPE_CORPORA
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 11
 
-setup: $(READY) ## make the environment: .venv, pinned with hashes
+setup: $(READY) $(OLDEST)/.ready ## make the environment: .venv, pinned with hashes
 
 $(READY): requirements/dev.txt pyproject.toml
 	@$(PYTHON) .ci/environment.py .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(OLDEST)/.ready: requirements/oldest-sdk.txt | $(READY)
+	@$(PYTHON) .ci/environment.py $(OLDEST)
+	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/oldest-sdk.txt
 	@touch $@
 
 run: $(READY) ## the proxy on 127.0.0.1:8787 in front of the embedded sandbox
@@ -26,11 +34,18 @@ run: $(READY) ## the proxy on 127.0.0.1:8787 in front of the embedded sandbox
 demo: $(READY) ## stream, record, trace, audit and replay one conversation in the terminal
 	@$(BIN)/wiretape demo
 
-test: $(READY) ## the whole test suite, and the branch coverage of the pure folders
+test: $(READY) $(OLDEST)/.ready ## the whole test suite, and the branch coverage of the pure folders
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --include='proxy/wiretape/wire/*,proxy/wiretape/dialects/*,proxy/wiretape/runs/*,proxy/wiretape/cassette/*,proxy/wiretape/exchange.py,proxy/wiretape/errors.py' --fail-under=100
+
+test-node: $(READY) $(NODE_TESTS)/node_modules/.ready ## the journeys of the official SDKs for Node; wants node and npm
+	@$(BIN)/python -m pytest $(NODE_TESTS)/walks.py
+
+$(NODE_TESTS)/node_modules/.ready: $(NODE_TESTS)/package-lock.json
+	@npm ci --prefix $(NODE_TESTS) --no-audit --no-fund --loglevel error >/dev/null
+	@touch $@
 
 check: $(READY) ## lint, types, import contracts, generated docs
 	@$(BIN)/ruff check .
@@ -55,6 +70,9 @@ bench: $(READY) ## measure decoder and relay beside their peers; writes tests/be
 lock: $(READY) ## resolve anew: one file for all platforms, with hashes, without addresses
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --group dev --extra demo --extra yaml pyproject.toml --output-file requirements/dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --group oldest-sdk --output-file requirements/oldest-sdk.txt
+	@npm install --prefix $(NODE_TESTS) --package-lock-only --no-audit --no-fund --loglevel error >/dev/null
 
 clean: ## remove what make made
-	rm -rf .venv .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv $(NODE_TESTS)/node_modules .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
