@@ -15,7 +15,7 @@ import pytest
 from support.command import environment, running, wiretape
 from support.golden import FOLDER
 from support.raw import exchange
-from support.scenarios import asking
+from support.scenarios import HEADERS, asking
 from wiretape.cli import COMMANDS, cli
 
 TALK = """
@@ -69,7 +69,7 @@ async def test_a_second_sigterm_does_not_wait_for_streams(tmp_path: Path) -> Non
         async with asking(at["traffic"]) as (ask, _):
             assistant = (await ask("POST", "/v1/assistants", {"model": "m", "instructions": "."})).json()["id"]
             body = json.dumps({"assistant_id": assistant, "stream": True, "metadata": {"sandbox": "stall"}})
-        head = f"POST /v1/threads/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nOpenAI-Beta: assistants=v2\r\nContent-Length: {len(body)}\r\n\r\n"  # noqa: E501
+        head = f"POST /v1/threads/runs HTTP/1.1\r\nHost: x\r\nAuthorization: {HEADERS['Authorization']}\r\nOpenAI-Beta: assistants=v2\r\nContent-Length: {len(body)}\r\n\r\n"  # noqa: E501
         host, port = at["traffic"].removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write((head + body).encode())

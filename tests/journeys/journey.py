@@ -135,7 +135,8 @@ async def fates(client: Any) -> Told:
         rehearsed = {"assistant_id": assistant, "thread": GREETED, "metadata": {"sandbox": fate}}
         told[fate] = await _stream(client, ours.create_and_run_stream, **rehearsed)
         told[f"{fate}, polled"] = seen(await done(ours.create_and_run_poll(**rehearsed, **POLL)))
-    run = await done(ours.create_and_run(assistant_id=assistant, metadata={"sandbox": "stall"}))
+    stalled = {"assistant_id": assistant, "thread": GREETED, "metadata": {"sandbox": "stall"}}
+    run = await done(ours.create_and_run(**stalled))
     named = {"thread_id": run.thread_id, "run_id": run.id}
     return told | {
         "stalled": seen(run),

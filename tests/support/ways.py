@@ -16,7 +16,7 @@ from support.sdk import KEY
 from wiretape.app import Outcome
 from wiretape.cassette.plan import Mode
 
-_ID = re.compile(r"\b(asst|thread|run|step|msg|call|file|vs|vsfb|req)_[A-Za-z0-9]{20,}")
+_ID = re.compile(r"\b(asst|thread|run|step|msg|call|file|vs|vsfb|req)[_-][A-Za-z0-9]{20,}")
 _TIME = re.compile(r'"(\w+_at)": \d+')
 
 WALK_S = 60.0
@@ -109,6 +109,7 @@ def comparable(told: Any) -> Any:
 def highlights(told: Any) -> dict[str, Any]:
     """Give what a person would look for first: that the chapters were walked, and what came of them."""
     assistants, text, tools, fates = told["assistants"], told["text"], told["tools"], told["fates"]
+    files = told["library"]
     return {
         "up": [one["name"] for one in assistants["up"]],
         "down": [one["name"] for one in assistants["down"]],
@@ -124,6 +125,8 @@ def highlights(told: Any) -> dict[str, Any]:
         "fates": [fate["run"]["status"] for fate in fates.values() if "run" in fate],
         "bounded": told["bounded"]["events"][-1]["data"]["status"],
         "stalled": [fates[name]["status"] for name in ("stalled", "cancelling", "cancelled")],
+        "files": [files["kept"]["status"], files["batch"]["status"], files["run"]["status"]],
+        "cited": "called Ada" in files["messages"][0]["content"][0]["text"]["value"],
     }
 
 
@@ -142,4 +145,6 @@ HIGHLIGHTS = {
     "fates": ["failed", "expired"],
     "bounded": "incomplete",
     "stalled": ["queued", "cancelling", "cancelled"],
+    "files": ["completed"] * 3,
+    "cited": True,
 }

@@ -135,7 +135,7 @@ async function fates() {
     told[sandbox] = await streamed(threads.createAndRunStream(rehearsed));
     told[`${sandbox}, polled`] = await threads.createAndRunPoll(rehearsed, POLL);
   }
-  const stalled = await threads.createAndRun({ assistant_id, metadata: { sandbox: "stall" } });
+  const stalled = await threads.createAndRun({ assistant_id, thread: GREETED, metadata: { sandbox: "stall" } });
   const one = named(client, stalled.thread_id, stalled.id);
   return {
     ...told,
