@@ -8,9 +8,10 @@ import subprocess
 import pytest
 
 from support.proxied import proxied
+from support.scenarios import HEADERS as OURS
 from support.scenarios import WEATHER, asking, sandboxed
 
-HEADERS = ("Authorization: Bearer any", "OpenAI-Beta: assistants=v2", "Content-Type: application/json")
+HEADERS = (f"Authorization: {OURS['Authorization']}", "OpenAI-Beta: assistants=v2", "Content-Type: application/json")
 
 
 async def curled(url: str, body: object) -> bytes:

@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import decoder
 import relay
 
+import sandbox
+
 TARGET = Path(__file__).with_name("RESULTS.md")
 PARTS = ("aiohttp", "uvloop", "msgspec", "openai")
 PAGE = """\
@@ -38,10 +40,20 @@ once, {deltas} deltas each, as fast as they go. Telemetry is on in every Wiretap
 `direct` shows what the load can ask, not what a server can answer.
 
 {relaying}
+
+## Sandbox
+
+{sandbox_streams} streams at once of {sandbox_deltas} deltas each, {sandbox_rounds} rounds, medians; the server is
+pinned to one core, the load to another. The relay above has an upstream of its own: there an event is
+a copy of bytes.
+
+{sandboxing}
 """
 
 
-def page(decoding: Sequence[dict[str, Any]], relaying: Sequence[dict[str, Any]]) -> str:
+def page(
+    decoding: Sequence[dict[str, Any]], relaying: Sequence[dict[str, Any]], sandboxing: Sequence[dict[str, Any]]
+) -> str:
     """Render the page."""
     return PAGE.format(
         day=f"{datetime.now(UTC):%Y-%m-%d}",
@@ -57,6 +69,10 @@ def page(decoding: Sequence[dict[str, Any]], relaying: Sequence[dict[str, Any]])
         streams=relay.STREAMS,
         deltas=relay.DELTAS,
         relaying="\n".join(_table(relaying)),
+        sandbox_streams=sandbox.STREAMS,
+        sandbox_deltas=sandbox.DELTAS,
+        sandbox_rounds=sandbox.ROUNDS,
+        sandboxing="\n".join(_table(sandboxing)),
     )
 
 
@@ -67,5 +83,5 @@ def _table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(page(decoder.rows(), asyncio.run(relay.measure())), "utf-8")
+    TARGET.write_text(page(decoder.rows(), asyncio.run(relay.measure()), asyncio.run(sandbox.measure())), "utf-8")
     print(TARGET.read_text("utf-8"))  # noqa: T201  a script speaks to its caller
