@@ -208,7 +208,17 @@ def test_text_is_a_plain_string_in_requests_and_an_object_in_answers() -> None:
         NewMessage,
     )
     assert sent.parts == (TextPart(Text("Hi")),)
-    assert listed.parts == (TextPart(Text("Hi")), ImageUrlPart({"url": "u"}))
+    assert listed.parts == (TextPart(Text("Hi")), ImageUrlPart({"url": "u", "detail": "auto"}))
+
+
+def test_the_detail_of_a_picture_elsewhere_is_filled_in_as_captured() -> None:
+    """Sent without, answered with `auto`: openai-dotnet's ThreadWithInitialMessagesWorks.json."""
+    bodies = [json.loads(one.request) for one in recorded() if one.source == "ThreadWithInitialMessagesWorks.json"
+              and one.method == "POST" and one.target == "/v1/threads"]  # fmt: skip
+    sent = bodies[0]["messages"]
+    parts = [part for message in sent for part in read(json.dumps(message).encode(), NewMessage).parts]
+    assert b'{"url":"https://test.openai.com/image.png"}' in json.dumps(sent, separators=(",", ":")).encode()
+    assert ImageUrlPart({"url": "https://test.openai.com/image.png", "detail": "auto"}) in parts
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"model":' * 100_000, b'{"model":"\\ud800"}', b"\xff\xfe", b"{"])

@@ -59,6 +59,11 @@ class ImageUrl(Sent, frozen=True, kw_only=True):
     url: str
     detail: Detail | None = None
 
+    @property
+    def kept(self) -> Json:
+        """The same as answers carry it (openai-dotnet, ThreadWithInitialMessagesWorks.json: `auto` is filled in)."""
+        return {"url": self.url, "detail": self.detail or "auto"}
+
 
 class SentImageUrl(Sent, frozen=True, kw_only=True, tag_field="type", tag="image_url"):
     """A picture elsewhere."""
@@ -68,7 +73,7 @@ class SentImageUrl(Sent, frozen=True, kw_only=True, tag_field="type", tag="image
     @property
     def part(self) -> Part:
         """The same as answers carry it."""
-        return ImageUrlPart(plain(self.image_url))
+        return ImageUrlPart(self.image_url.kept)
 
 
 class ImageFile(Sent, frozen=True, kw_only=True):
