@@ -90,6 +90,14 @@ async def test_json_is_read(given: str) -> None:
     assert (await asked({**HEADERS, "Content-Type": given}))[0] == 200
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/assistants"), ("POST", "/v1/threads")])
+async def test_where_there_is_no_body_none_is_refused(method: str, path: str) -> None:
+    """aiohttp's client and others name a media type although nothing is sent."""
+    async with talking(Sandbox(SandboxOptions(), StepClock(0))) as talk:
+        await talk.ask(method, path, headers={**HEADERS, "Content-Type": "application/octet-stream"})
+        assert talk.status == 200
+
+
 async def test_a_body_that_says_it_is_not_json_is_refused() -> None:
     """The words: openai/openai-openapi#502."""
     given = "multipart/form-data"

@@ -234,7 +234,8 @@ def check(request: web.Request, api_key: str | None) -> str:
     key = check_key(request.headers.get("Authorization", ""), api_key)
     if request.path.startswith(ASSISTANTS):
         check_beta(request.headers.get("OpenAI-Beta"))
-        check_media_type(request.headers.get("Content-Type"))
+        if request.can_read_body:
+            check_media_type(request.headers.get("Content-Type"))
     return key
 
 
