@@ -230,6 +230,12 @@ def test_a_body_is_refused_in_the_words_of_the_service(
     assert (error.type, error.param, error.code, error.message) == ("invalid_request_error", param, code, message)
 
 
+def test_a_name_may_not_end_in_a_newline_which_pythons_dollar_lets_pass() -> None:
+    sent = _tool({"type": "function", "function": {"name": "get_weather\n"}})
+    with pytest.raises(Refused, match="does not match pattern"):
+        read(json.dumps(sent).encode(), NewAssistant)
+
+
 def test_a_body_that_is_no_object_has_no_parameter() -> None:
     with pytest.raises(Refused) as caught:
         read(b"[]", NewAssistant)

@@ -137,8 +137,9 @@ def long_name(param: str, name: str, bound: int) -> Refused:
 
 
 def mismatch(param: str, pattern: str) -> Refused:
-    """A string is not formed as it must be."""
-    return invalid(param, f"string does not match pattern. Expected a string that matches the pattern '{pattern}'.")
+    """A string is not formed as it must be; the pattern is told with `$`, as others spell the very end."""
+    told = pattern.replace(r"\Z", "$")
+    return invalid(param, f"string does not match pattern. Expected a string that matches the pattern '{told}'.")
 
 
 def full(option: str, bound: int) -> Refused:

@@ -17,7 +17,7 @@ from wiretape.sandbox.objects import CodeInterpreter, FileSearch, Function, Func
 
 FileId = Annotated[str, Meta(pattern="^file")]
 StoreId = Annotated[str, Meta(pattern="^vs_")]
-Name = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-zA-Z0-9_-]+$")]
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+\Z")]
 Labels = Annotated[dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]], Meta(max_length=16)]
 
 FUNCTION_DESCRIPTION_MAX = 1_024
