@@ -159,6 +159,19 @@ async def test_vector_stores_that_are_described_are_made() -> None:
     assert "Filip Carola: cake" in text_of(events)
 
 
+async def test_a_vector_store_that_is_described_cuts_as_it_says() -> None:
+    sizes = {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 10}
+    strategy = {"type": "static", "static": sizes}
+    async with talking() as talk:
+        described = {"file_ids": [await talk.upload(FOODS)], "chunking_strategy": strategy}
+        thread = await talk.ask(
+            "POST", "/v1/threads", {"tool_resources": {"file_search": {"vector_stores": [described]}}}
+        )
+        (store_id,) = thread["tool_resources"]["file_search"]["vector_store_ids"]
+        files = await talk.ask("GET", f"/v1/vector_stores/{store_id}/files")
+    assert [one["chunking_strategy"] for one in files["data"]] == [strategy]
+
+
 async def test_what_messages_attach_is_searched_and_opened() -> None:
     async with talking() as talk:
         foods, more = await talk.upload(FOODS, "foods.txt"), await talk.upload("Effie: pizza", "more.txt")

@@ -37,7 +37,9 @@ def with_stores(sent: ToolResources | None, library: Library, now_s: float) -> T
 
 
 def _made(sent: StoreToMake, library: Library, now_s: float) -> str:
-    told = NewStore(file_ids=list(sent.file_ids or ()), metadata=sent.metadata)
+    told = NewStore(
+        file_ids=list(sent.file_ids or ()), metadata=sent.metadata, chunking_strategy=sent.chunking_strategy
+    )
     return library.create_store(told, now_s, 0).id
 
 

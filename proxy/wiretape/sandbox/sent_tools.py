@@ -12,8 +12,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from wiretape.sandbox.chunks import Cut
 from wiretape.sandbox.content import Json
 from wiretape.sandbox.objects import CodeInterpreter, FileSearch, Function, FunctionTool, JsonObject, Tool
+from wiretape.sandbox.refusals import invalid
 
 FileId = Annotated[str, Meta(pattern="^file")]
 StoreId = Annotated[str, Meta(pattern="^vs_")]
@@ -89,28 +91,44 @@ class CodeFiles(Sent, frozen=True, kw_only=True):
     file_ids: Annotated[list[FileId], Meta(max_length=20)] | None = None
 
 
-class StaticSizes(Sent, frozen=True, kw_only=True):
-    """Sizes of chunks, in tokens."""
+class AutoStrategy(Sent, frozen=True, kw_only=True, tag_field="type", tag="auto"):
+    """Chunks as the service thinks best."""
+
+    @property
+    def cut(self) -> Cut:
+        """The default."""
+        return Cut()
+
+
+class SentCut(Sent, frozen=True, kw_only=True):
+    """Sizes in tokens."""
 
     max_chunk_size_tokens: Annotated[int, Meta(ge=100, le=4_096)]
     chunk_overlap_tokens: Annotated[int, Meta(ge=0)]
 
 
-class AutoChunking(Sent, frozen=True, kw_only=True, tag_field="type", tag="auto"):
-    """Chunks as the service likes them."""
-
-
-class StaticChunking(Sent, frozen=True, kw_only=True, tag_field="type", tag="static"):
+class StaticStrategy(Sent, frozen=True, kw_only=True, tag_field="type", tag="static"):
     """Chunks of a given size."""
 
-    static: StaticSizes
+    static: SentCut
+
+    @property
+    def cut(self) -> Cut:
+        """The sizes; raises Refused where the overlap is over half a chunk."""
+        sent = self.static
+        if sent.chunk_overlap_tokens * 2 > sent.max_chunk_size_tokens:
+            raise invalid("chunking_strategy.static.chunk_overlap_tokens", "at most half of max_chunk_size_tokens.")
+        return Cut(sent.max_chunk_size_tokens, sent.chunk_overlap_tokens)
+
+
+Strategy = AutoStrategy | StaticStrategy
 
 
 class StoreToMake(Sent, frozen=True, kw_only=True):
     """A vector store to be made along with an assistant or a thread."""
 
     file_ids: Annotated[list[FileId], Meta(max_length=10_000)] | None = None
-    chunking_strategy: AutoChunking | StaticChunking | None = None
+    chunking_strategy: Strategy | None = None
     metadata: Labels | None = None
 
 

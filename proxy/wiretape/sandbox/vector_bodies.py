@@ -9,8 +9,7 @@ from msgspec import Meta, Struct
 from wiretape.sandbox.bodies import Share, labels
 from wiretape.sandbox.chunks import Cut
 from wiretape.sandbox.filters import Filter
-from wiretape.sandbox.refusals import invalid
-from wiretape.sandbox.sent_tools import Labels
+from wiretape.sandbox.sent_tools import Labels, Strategy
 from wiretape.sandbox.shelves import ExpiresAfter, Shelf
 
 FILES_MAX = 500
@@ -20,39 +19,6 @@ BATCH_MAX = 2_000
 
 Value = Annotated[str, Meta(max_length=512)] | int | float | bool
 Attributes = Annotated[dict[Annotated[str, Meta(max_length=64)], Value], Meta(max_length=16)]
-
-
-class AutoStrategy(Struct, frozen=True, tag_field="type", tag="auto"):
-    """Chunks as the service thinks best."""
-
-    @property
-    def cut(self) -> Cut:
-        """The default."""
-        return Cut()
-
-
-class SentCut(Struct, frozen=True):
-    """Sizes in tokens."""
-
-    max_chunk_size_tokens: Annotated[int, Meta(ge=100, le=4_096)]
-    chunk_overlap_tokens: Annotated[int, Meta(ge=0)]
-
-
-class StaticStrategy(Struct, frozen=True, tag_field="type", tag="static"):
-    """Chunks of a given size."""
-
-    static: SentCut
-
-    @property
-    def cut(self) -> Cut:
-        """The sizes; raises Refused where the overlap is over half a chunk."""
-        sent = self.static
-        if sent.chunk_overlap_tokens * 2 > sent.max_chunk_size_tokens:
-            raise invalid("chunking_strategy.static.chunk_overlap_tokens", "at most half of max_chunk_size_tokens.")
-        return Cut(sent.max_chunk_size_tokens, sent.chunk_overlap_tokens)
-
-
-Strategy = AutoStrategy | StaticStrategy
 
 
 class StoreFields(Struct, frozen=True, kw_only=True):
