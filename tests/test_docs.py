@@ -5,20 +5,30 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from support.command import environment
+from support.command import environment, start
 from wiretape import errors
 from wiretape.cassette.plan import Mode
 from wiretape.config import Config
+from wiretape.sandbox.acts import VERBS, read
 from wiretape.telemetry.vocabulary import INSTRUMENTS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
-BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+SANDBOX = (ROOT / "docs" / "sandbox.md").read_text("utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """What a page prints as code of this language."""
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+BLOCKS = blocks((ROOT / "README.md").read_text("utf-8"), "sh")
 FREE_PORTS = "--listen 127.0.0.1:0 --admin 127.0.0.1:0"
 
 
@@ -43,6 +53,35 @@ async def test_the_readmes_commands_work_as_printed(tmp_path: Path) -> None:
         )  # fmt: skip
         said, _ = await process.communicate()
         assert process.returncode == 0, f"{block}\n{said.decode()}"
+
+
+async def test_the_commands_of_the_sandboxs_page_start_one(tmp_path: Path) -> None:
+    """With the script that the page prints."""
+    (tmp_path / "rehearsal.toml").write_text(blocks(SANDBOX, "toml")[0], "utf-8")
+    commands = blocks(SANDBOX, "sh")[0].splitlines()
+    assert len(commands) == 2
+    for command in commands:
+        words = re.sub(r" --listen \S+", "", command).split()[1:]
+        process = await start((*words, "--listen", "127.0.0.1:0"), tmp_path, {})
+        assert process.stdout is not None
+        assert b"listens on" in await process.stdout.readline()
+        process.kill()
+        await process.communicate()
+
+
+def test_the_sandboxs_example_for_pytest_passes(tmp_path: Path) -> None:
+    (tmp_path / "rehearsal.toml").write_text(blocks(SANDBOX, "toml")[0], "utf-8")
+    (tmp_path / "test_weather.py").write_text(blocks(SANDBOX, "python")[0], "utf-8")
+    asked = [sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    ran = subprocess.run(asked, cwd=tmp_path, env=environment(tmp_path), capture_output=True, check=False)
+    assert b"1 passed" in ran.stdout, ran.stdout.decode()
+
+
+def test_the_sandboxs_page_explains_every_act_as_it_is_told() -> None:
+    rows = re.findall(r"^\| `(.+?)` \|", SANDBOX, re.MULTILINE)
+    told = [tomllib.loads(f"act = {{{row.replace('{…}', '{}')}}}")["act"] for row in rows]
+    assert [next(iter(one)) for one in told] == [*VERBS]
+    assert all(read(one, "row") for one in told)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -27,7 +27,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 async def wiretape(*words: str, cwd: Path, **more: str) -> Ran:
     """Run the command to its end."""
-    process = await _start(words, cwd, more)
+    process = await start(words, cwd, more)
     out, err = await process.communicate()
     return Ran(process.returncode or 0, out.decode(), err.decode())
 
@@ -40,7 +40,7 @@ async def running(
     ready = cwd / "ready.json"
     ready.unlink(missing_ok=True)
     asked = ("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ready-file", str(ready))
-    process = await _start((*words, *asked), cwd, more)
+    process = await start((*words, *asked), cwd, more)
     try:
         async with asyncio.timeout(30):
             while not ready.exists() and process.returncode is None:  # noqa: ASYNC110  another process's file
@@ -52,7 +52,8 @@ async def running(
             await process.wait()
 
 
-async def _start(words: tuple[str, ...], cwd: Path, more: dict[str, str]) -> asyncio.subprocess.Process:
+async def start(words: tuple[str, ...], cwd: Path, more: dict[str, str]) -> asyncio.subprocess.Process:
+    """Start the command; whoever asked ends it."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
