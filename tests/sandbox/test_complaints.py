@@ -230,6 +230,14 @@ def test_a_body_is_refused_in_the_words_of_the_service(
     assert (error.type, error.param, error.code, error.message) == ("invalid_request_error", param, code, message)
 
 
+@pytest.mark.parametrize("name", ["additional_instructions", "additional_messages", "reasoning_effort"])
+def test_a_run_with_a_thread_of_its_own_takes_nothing_that_adds(name: str) -> None:
+    """Reference 2: `/threads/runs` has none of the three."""
+    with pytest.raises(Refused, match=f"Unknown parameter: '{name}'"):
+        read(json.dumps({**RUN, name: None}).encode(), NewThreadRun)
+    assert read(json.dumps({**RUN, name: None}).encode(), NewRun).assistant_id == "asst_1"
+
+
 def test_a_name_may_not_end_in_a_newline_which_pythons_dollar_lets_pass() -> None:
     sent = _tool({"type": "function", "function": {"name": "get_weather\n"}})
     with pytest.raises(Refused, match="does not match pattern"):

@@ -17,10 +17,12 @@ CODE = {"type": "code_interpreter"}
 SEARCH = {"type": "file_search", "file_search": {"ranking_options": {"score_threshold": 0.5}}}
 
 
-async def _play(talk: Talk, acts: list[dict[str, Any]], question: str = "Hi", **fields: Any) -> Events:
+async def _play(
+    talk: Talk, acts: list[dict[str, Any]], question: str = "Hi", effort: str | None = None, **fields: Any
+) -> Events:
     """A streamed run that plays these acts; its order is checked on the way."""
     metadata = {"sandbox": msgspec.json.encode(acts).decode()}
-    assistant_id = await talk.assistant(tools=[CODE, SEARCH])
+    assistant_id = await talk.assistant(tools=[CODE, SEARCH], reasoning_effort=effort)
     events: Events = await talk.run(assistant_id, question, stream=True, metadata=metadata, **fields)
     assert findings(talk.answers[-1][2], START) == []
     return events
@@ -177,7 +179,7 @@ async def test_truncation_reads_the_last_messages_only() -> None:
 async def test_reasoning_tokens_are_among_the_completions() -> None:
     async with talking() as talk:
         plain = dict(await _play(talk, [{"say": "Hello"}]))["thread.run.completed"]["usage"]
-        thought = dict(await _play(talk, [{"say": "Hello"}], reasoning_effort="low"))["thread.run.completed"]["usage"]
+        thought = dict(await _play(talk, [{"say": "Hello"}], effort="low"))["thread.run.completed"]["usage"]
     assert thought["completion_tokens_details"] == {"reasoning_tokens": 16}
     assert thought["completion_tokens"] - plain["completion_tokens"] == 16
 

@@ -50,9 +50,12 @@ class Client:
 
     def start(self) -> Life:
         """Create the run."""
-        asked = {"assistant_id": self.ask(api.create_assistant, {"model": "m", "tools": self.fate.tools}).id}
+        settings = {**self.fate.settings}
+        effort = settings.pop("reasoning_effort", None)  # a run that opens its thread has it of its assistant alone
+        assistant = {"model": "m", "tools": self.fate.tools, "reasoning_effort": effort}
+        asked = {"assistant_id": self.ask(api.create_assistant, assistant).id}
         thread = {"messages": [{"role": "user", "content": self.fate.question}]}
-        sent = {**asked, **self.fate.settings, "stream": True}
+        sent = {**asked, **settings, "stream": True}
         if self.fate.opens_thread:
             started = self.ask(api.create_thread_and_run, {**sent, "thread": thread})
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -173,14 +173,12 @@ class LastMessages(Sent, frozen=True, kw_only=True, tag_field="type", tag="last_
     last_messages: Annotated[int, Meta(ge=1)]
 
 
-class NewRun(Sent, frozen=True, kw_only=True):
-    """POST /threads/{thread_id}/runs."""
+class RunFields(Sent, frozen=True, kw_only=True):
+    """What a run takes, whichever way it is started."""
 
     assistant_id: AssistantId
     model: str | None = None
     instructions: LongText | None = None
-    additional_instructions: LongText | None = None
-    additional_messages: list[NewMessage] | None = None
     tools: Annotated[list[SentTool], Meta(max_length=20)] | None = None
     metadata: Labels | None = None
     temperature: Temperature | None = None
@@ -193,14 +191,27 @@ class NewRun(Sent, frozen=True, kw_only=True):
     tool_choice: SentToolChoice | None = None
     parallel_tool_calls: bool | None = None
     response_format: SentFormat | None = None
+
+
+class NewRun(RunFields, frozen=True, kw_only=True):
+    """POST /threads/{thread_id}/runs."""
+
+    additional_instructions: LongText | None = None
+    additional_messages: list[NewMessage] | None = None
     reasoning_effort: Effort | None = None
 
 
-class NewThreadRun(NewRun, frozen=True, kw_only=True):
-    """POST /threads/runs."""
+class NewThreadRun(RunFields, frozen=True, kw_only=True):
+    """POST /threads/runs, which takes less of what adds to an assistant (reference 2)."""
 
+    additional_instructions: ClassVar[None] = None
+    additional_messages: ClassVar[None] = None
+    reasoning_effort: ClassVar[None] = None
     thread: NewThread | None = None
     tool_resources: ToolResources | None = None
+
+
+AnyRun = NewRun | NewThreadRun
 
 
 class ToolOutput(Sent, frozen=True, kw_only=True):

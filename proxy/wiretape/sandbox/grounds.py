@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wiretape.sandbox.bodies import NewMessage, NewRun, NewThreadRun, ToolOutput
+from wiretape.sandbox.bodies import AnyRun, NewMessage, NewThreadRun, ToolOutput
 from wiretape.sandbox.making import instructions
 from wiretape.sandbox.objects import Assistant
 from wiretape.sandbox.refusals import Refused
 
 
-def messages_of(sent: NewRun) -> list[NewMessage]:
+def messages_of(sent: AnyRun) -> list[NewMessage]:
     """All messages that come with a run."""
     thread = sent.thread if isinstance(sent, NewThreadRun) else None
     return [*((thread and thread.messages) or ()), *(sent.additional_messages or ())]
 
 
-def check_grounds(sent: NewRun, assistant: Assistant, roles: Sequence[str]) -> None:
+def check_grounds(sent: AnyRun, assistant: Assistant, roles: Sequence[str]) -> None:
     """Raise Refused for a run that has nothing to go by; `roles` are those of the messages in its thread."""
     if "user" in {*roles, *(one.role for one in messages_of(sent))} or instructions(sent, assistant):
         return

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from wiretape.sandbox.bodies import AssistantFields, NewAssistant, NewRun, NewThread, NewThreadRun, labels
+from wiretape.sandbox.bodies import AnyRun, AssistantFields, NewAssistant, NewThread, NewThreadRun, labels
 from wiretape.sandbox.objects import RUN_LIFE_S, Assistant, JsonObject, Thread
 from wiretape.sandbox.plot import count
 from wiretape.sandbox.sent_tools import SentCodeInterpreter, SentFileSearch, SentTool, kept_tools, plain
@@ -59,7 +59,7 @@ def new_thread(sent: NewThread, thread_id: str, now_s: float) -> Thread:
     )
 
 
-def new_run(sent: NewRun, assistant: Assistant, run_id: str, thread_id: str, now_s: float) -> Run:
+def new_run(sent: AnyRun, assistant: Assistant, run_id: str, thread_id: str, now_s: float) -> Run:
     """A queued run: what was sent, else what the assistant has, else the service's default."""
     resources = sent.tool_resources if isinstance(sent, NewThreadRun) else None
     return Run(
@@ -85,7 +85,7 @@ def new_run(sent: NewRun, assistant: Assistant, run_id: str, thread_id: str, now
     )
 
 
-def instructions(sent: NewRun, assistant: Assistant) -> str | None:
+def instructions(sent: AnyRun, assistant: Assistant) -> str | None:
     """What the model is told in this run; None where it is told nothing."""
     given = assistant.instructions if sent.instructions is None else sent.instructions
     if not sent.additional_instructions:

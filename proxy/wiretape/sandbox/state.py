@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from wiretape.sandbox.acts import Refuse
 from wiretape.sandbox.bodies import (
+    AnyRun,
     AssistantFields,
     NewAssistant,
     NewMessage,
-    NewRun,
     NewThread,
     NewThreadRun,
     ThreadFields,
@@ -166,7 +166,7 @@ class Sandbox:
         self.room.count(size_bytes)
         conversation.stored_bytes += size_bytes
 
-    def make_room(self, conversation: Conversation, sent: NewRun, size_bytes: int) -> None:
+    def make_room(self, conversation: Conversation, sent: AnyRun, size_bytes: int) -> None:
         """Raise Refused on a busy or full thread, or for a run with no grounds; else count the body's bytes."""
         conversation.check_free(len(sent.additional_messages or ()))
         roles = [one.role for one in conversation.messages.values()]
@@ -174,7 +174,7 @@ class Sandbox:
         self.store_in(conversation, size_bytes)
 
     def create_run(
-        self, conversation: Conversation, sent: NewRun, now_s: float, *, opens_thread: bool, with_passages: bool
+        self, conversation: Conversation, sent: AnyRun, now_s: float, *, opens_thread: bool, with_passages: bool
     ) -> Life:
         """Start a run; its first leg is written now, to be played as time comes.
 
@@ -205,7 +205,7 @@ class Sandbox:
         named = [one.tool_resources for one in (run, conversation.thread, assistant) if one is not None]
         return Legs(self.chance, self.options, LibraryShelf(self.library, named, conversation.messages.values()))
 
-    def check_run(self, sent: NewRun) -> None:
+    def check_run(self, sent: AnyRun) -> None:
         """Raise Refused for what a run may not be, before anything is changed for it."""
         self.assistant(sent.assistant_id)
         for act in told_in(labels(sent.metadata)) or ():
