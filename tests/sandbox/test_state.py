@@ -66,6 +66,36 @@ async def test_a_refused_run_leaves_nothing_behind() -> None:
     assert not sandbox.conversations
 
 
+NO_FILE = {"file_search": {"vector_stores": [{"file_ids": ["file-none"]}]}}
+STORE = {"file_search": {"vector_stores": [{}]}}
+ATTACHED = {**_user("a"), "attachments": [{"file_id": "file-none", "tools": [{"type": "code_interpreter"}]}]}
+UNFIT = (
+    ("/v1/assistants", {"model": "m", "tool_resources": NO_FILE}),
+    ("/v1/assistants/{asst}", {"tool_resources": NO_FILE}),
+    ("/v1/threads", {"tool_resources": STORE, "messages": [ATTACHED]}),
+    ("/v1/threads", {"tool_resources": STORE, "messages": [_user("a")] * 3}),
+    ("/v1/threads/{thread}", {"tool_resources": NO_FILE}),
+    ("/v1/threads/runs", {"tool_resources": NO_FILE, "thread": {"messages": [_user("a")]}}),
+    ("/v1/threads/runs", {"tool_resources": STORE, "thread": {"messages": [_user("a")], "tool_resources": NO_FILE}}),
+)
+
+
+@pytest.mark.parametrize(("path", "sent"), UNFIT)
+async def test_a_refusal_leaves_no_store_no_thread_and_no_bytes_behind(path: str, sent: dict[str, Any]) -> None:
+    async with talking(Sandbox(SandboxOptions(messages_max=2), StepClock(0))) as talk:
+        made = {"asst": await talk.assistant(), "thread": (await talk.ask("POST", "/v1/threads", {}))["id"]}
+        before = _kept(talk.sandbox)
+        more = {"assistant_id": made["asst"]} if path.endswith("/runs") else {}
+        await talk.ask("POST", path.format(**made), {**sent, **more})
+        assert talk.status in {400, 404}
+        assert _kept(talk.sandbox) == before
+
+
+def _kept(sandbox: Sandbox) -> tuple[int, ...]:
+    held = (sandbox.assistants, sandbox.conversations, sandbox.library.shelves)
+    return (sandbox.room.used, *map(len, held))
+
+
 async def test_a_run_takes_what_is_sent_before_what_the_assistant_has() -> None:
     async with talking() as talk:
         assistant_id = await talk.assistant(instructions="Be kind.", temperature=0.5, tools=[WEATHER])

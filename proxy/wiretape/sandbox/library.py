@@ -113,19 +113,24 @@ class Library:
 
     def create_store(self, sent: NewStore, now_s: float, size_bytes: int) -> VectorStore:
         """A new vector store. Raises Refused where there is no room, or where a file is unknown."""
-        if len(self.shelves) >= self._options.vector_stores_max:
-            raise full("vector_stores_max", self._options.vector_stores_max)
-        if len(sent.file_ids) > FILES_MAX:
-            raise too_long("file_ids", "array", len(sent.file_ids), FILES_MAX)
         shelf = sent.shelf(self._chance.hex_id("vs_"), now_s)
-        files = [NewStoreFile(file_id=one, chunking_strategy=sent.chunking_strategy) for one in sent.file_ids]
-        ingested = self._ingest(files, shelf.id, None, now_s)
-        self._check_room({}, ingested)
+        ingested = self.files_of(sent, shelf.id, now_s)
         kept_bytes = size_bytes + ATTACHED_BYTES * len(ingested)
         self._count(kept_bytes)
         self.shelves[shelf.id], self.stored_bytes[shelf.id] = shelf, kept_bytes
         self.attached[shelf.id], self.batches[shelf.id] = ingested, {}
         return self.store(shelf.id, BEFORE)
+
+    def files_of(self, sent: NewStore, store_id: str = "", now_s: float = 0) -> dict[str, Attached]:
+        """What a new vector store will hold. Raises Refused where there can be no such store."""
+        if len(self.shelves) >= self._options.vector_stores_max:
+            raise full("vector_stores_max", self._options.vector_stores_max)
+        if len(sent.file_ids) > FILES_MAX:
+            raise too_long("file_ids", "array", len(sent.file_ids), FILES_MAX)
+        files = [NewStoreFile(file_id=one, chunking_strategy=sent.chunking_strategy) for one in sent.file_ids]
+        ingested = self._ingest(files, store_id, None, now_s)
+        self._check_room({}, ingested)
+        return ingested
 
     def shelf(self, store_id: str) -> Shelf:
         """The vector store with this id, as it is kept; raises Refused where there is none."""

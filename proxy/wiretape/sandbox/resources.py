@@ -36,11 +36,20 @@ def with_stores(sent: ToolResources | None, library: Library, now_s: float) -> T
     return replace(sent, file_search=SearchStores(vector_store_ids=[*named, *made]))
 
 
+def check_described(sent: ToolResources | None, library: Library) -> None:
+    """Raise Refused where a vector store that is described cannot be made, before anything is changed for it."""
+    if sent is not None and sent.file_search is not None:
+        for one in sent.file_search.vector_stores or ():
+            library.files_of(_described(one))
+
+
 def _made(sent: StoreToMake, library: Library, now_s: float) -> str:
-    told = NewStore(
-        file_ids=list(sent.file_ids or ()), metadata=sent.metadata, chunking_strategy=sent.chunking_strategy
-    )
-    return library.create_store(told, now_s, 0).id
+    return library.create_store(_described(sent), now_s, 0).id
+
+
+def _described(sent: StoreToMake) -> NewStore:
+    file_ids = list(sent.file_ids or ())
+    return NewStore(file_ids=file_ids, metadata=sent.metadata, chunking_strategy=sent.chunking_strategy)
 
 
 def with_attached(thread: Thread, attachments: Sequence[Json], library: Library, now_s: float) -> Thread:

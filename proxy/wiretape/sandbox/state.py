@@ -32,7 +32,7 @@ from wiretape.sandbox.objects import Assistant, Message, Thread
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.plot import Plot
 from wiretape.sandbox.refusals import ErrorBody, Refused, full, rehearsed, unknown
-from wiretape.sandbox.resources import Resourceful, check_attached, with_attached, with_stores
+from wiretape.sandbox.resources import Resourceful, check_attached, check_described, with_attached, with_stores
 from wiretape.sandbox.room import Room
 from wiretape.sandbox.script import RefuseRule, Script, acts_for, load, told_in
 from wiretape.sandbox.shelf import LibraryShelf
@@ -83,6 +83,7 @@ class Sandbox:
         """A new assistant. Raises Refused when there are too many."""
         if len(self.assistants) >= self.options.assistants_max:
             raise full("assistants_max", self.options.assistants_max)
+        check_described(sent.tool_resources, self.library)
         self.room.count(size_bytes)
         assistant = new_assistant(self._stored(sent, now_s), self.chance.id("asst_"), now_s)
         self.assistants[assistant.id] = assistant
@@ -98,6 +99,7 @@ class Sandbox:
     def modify_assistant(self, assistant_id: str, sent: AssistantFields, now_s: float, size_bytes: int) -> Assistant:
         """Change what was sent, and nothing else."""
         known = self.assistant(assistant_id)
+        check_described(sent.tool_resources, self.library)
         self.room.count(size_bytes)
         self.assistant_bytes[assistant_id] += size_bytes
         self.assistants[assistant_id] = changed(known, self._stored(sent, now_s))
@@ -113,11 +115,12 @@ class Sandbox:
         """A new thread with its first messages. Raises Refused when there are too many of either."""
         if len(self.conversations) >= self.options.threads_max:
             raise full("threads_max", self.options.threads_max)
+        messages = sent.messages or ()
+        if len(messages) > self.options.messages_max:
+            raise full("messages_max", self.options.messages_max)
+        check_attached(messages, self.library)
         made = new_thread(self._stored(sent, now_s), self.chance.id("thread_"), now_s)
         conversation = Conversation(made, self.options)
-        messages = sent.messages or ()
-        conversation.check_room(len(messages))
-        check_attached(messages, self.library)
         self.store_in(conversation, size_bytes)
         self._add_all(conversation, messages, now_s)
         self.conversations[conversation.thread.id] = conversation
@@ -145,6 +148,7 @@ class Sandbox:
 
     def modify_thread(self, conversation: Conversation, sent: ThreadFields, now_s: float, size_bytes: int) -> Thread:
         """Change metadata or tool resources, where they are sent."""
+        check_described(sent.tool_resources, self.library)
         self.store_in(conversation, size_bytes)
         return conversation.modify(self._stored(sent, now_s))
 
@@ -219,6 +223,8 @@ class Sandbox:
         """Raise Refused where a run on a new thread may not be, before the thread is made."""
         self.check_run(sent)
         check_grounds(sent, self.assistant(sent.assistant_id), ())
+        for resources in (sent.tool_resources, (sent.thread or NewThread()).tool_resources):
+            check_described(resources, self.library)
 
     def obey(self, method: str, path: str) -> None:
         """Raise Refused where the script refuses this request; each that fits a rule is counted by it."""
