@@ -116,6 +116,14 @@ async def test_a_field_that_may_not_be_is_refused(fields: dict[str, str], messag
     assert message in refused["error"]["message"]
 
 
+async def test_a_refusal_repeats_no_more_of_a_long_value_than_its_ends() -> None:
+    async with talking() as talk:
+        purpose = await _upload(talk, purpose="p" * 100_000)
+        number = await talk.ask("POST", "/v1/assistants", {"model": "m", "temperature": 10**300})
+    assert purpose["error"]["message"].startswith("'ppp...ppp' is not one of")
+    assert number["error"]["message"].endswith("but got 100...000 instead.")
+
+
 @pytest.mark.parametrize("name", ["file", "purpose"])
 async def test_a_form_without_a_part_is_refused_by_its_name(name: str) -> None:
     parts = {

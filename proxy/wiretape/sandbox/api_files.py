@@ -7,7 +7,7 @@ from wiretape.sandbox.files import PURPOSES, File, FileDeleted
 from wiretape.sandbox.form import read_form
 from wiretape.sandbox.library import Library
 from wiretape.sandbox.paging import Page, page
-from wiretape.sandbox.refusals import Refused, invalid
+from wiretape.sandbox.refusals import Refused, elided, invalid
 from wiretape.sandbox.state import Sandbox
 
 UPLOAD = ("POST", "/v1/files")
@@ -45,7 +45,7 @@ def _purpose(fields: dict[str, str]) -> str:
         raise Refused(400, "'purpose' is a required property")
     purpose = fields["purpose"]
     if purpose not in PURPOSES:
-        raise Refused(400, f"'{purpose}' is not one of {list(PURPOSES)} - 'purpose'", param="purpose")
+        raise Refused(400, f"'{elided(purpose)}' is not one of {list(PURPOSES)} - 'purpose'", param="purpose")
     return purpose
 
 

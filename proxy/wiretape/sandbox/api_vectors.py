@@ -12,7 +12,7 @@ from wiretape.sandbox.filters import Scalar, check
 from wiretape.sandbox.library import Found, Library
 from wiretape.sandbox.objects import Deleted
 from wiretape.sandbox.paging import Page, page
-from wiretape.sandbox.refusals import Refused, invalid, missing
+from wiretape.sandbox.refusals import Refused, elided, invalid, missing
 from wiretape.sandbox.shelves import Attached, FileBatch, StoreFile, VectorStore
 from wiretape.sandbox.state import Sandbox
 from wiretape.sandbox.vector_bodies import (
@@ -121,7 +121,7 @@ def list_store_files(sandbox: Sandbox, call: Call) -> Page[StoreFile]:
 def _page(files: Sequence[Attached], call: Call) -> Page[StoreFile]:
     status = call.query.get("filter")
     if status not in {None, *STATUSES}:
-        raise invalid("filter", f"expected one of {list(STATUSES)}, but got '{status}' instead.")
+        raise invalid("filter", f"expected one of {list(STATUSES)}, but got '{elided(str(status))}' instead.")
     shown = [file.shown(call.now_s) for file in files]
     return page([file for file in shown if status in {None, file.status}], call.query)
 

@@ -104,7 +104,9 @@ def misnamed(param: str, given: str, prefix: str) -> Refused:
 def out_of_range(param: str, given: float, bound: float, *, number: str) -> Refused:
     """A parameter passes a bound; `number` is `integer` or `decimal`."""
     side, length, sign = ("above", "max", "<=") if given > bound else ("below", "min", ">=")
-    why = f"{number} {side} {length}imum value. Expected a value {sign} {bound:g}, but got {given} instead."
+    why = (
+        f"{number} {side} {length}imum value. Expected a value {sign} {bound:g}, but got {elided(str(given))} instead."
+    )
     return invalid(param, why, f"{number}_{side}_{length}_value")
 
 
