@@ -136,6 +136,20 @@ async def test_each_key_finds_its_own_again(tmp_path: Path) -> None:
     assert b"other" not in (tmp_path / "state.db").read_bytes()
 
 
+async def test_a_key_that_kept_nothing_leaves_no_place_that_a_new_key_could_share(tmp_path: Path) -> None:
+    async def listed(talk: Talk, key: str) -> list[str]:
+        answer = await talk.ask("GET", "/v1/assistants", headers={**HEADERS, "Authorization": f"Bearer {key}"})
+        return [one["name"] for one in answer["data"]]
+
+    async with kept(tmp_path / "state.db") as talk:
+        assert await listed(talk, "only reads") == []
+        await talk.ask("POST", "/v1/assistants", {"model": "m", "name": "theirs"}, headers=OTHER)
+    async with kept(tmp_path / "state.db") as talk:
+        await talk.assistant(name="mine")
+    async with kept(tmp_path / "state.db") as talk:
+        assert [await listed(talk, key) for key in ("other", "any", "third")] == [["theirs"], ["mine"], []]
+
+
 async def test_a_state_that_cannot_be_written_is_said_and_written_later(tmp_path: Path) -> None:
     async with kept(tmp_path / "state.db") as talk:
         keeper = Keeper(tmp_path / "small.db")

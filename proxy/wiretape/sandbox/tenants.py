@@ -6,6 +6,7 @@ import hmac
 import secrets
 import sqlite3
 from hashlib import sha256
+from itertools import count
 
 import msgspec
 
@@ -37,8 +38,13 @@ class Tenants:
         if key_hash not in self._by_hash:
             if len(self._by_hash) >= self.first.options.keys_max:
                 raise full("keys_max", self.first.options.keys_max)
-            self._by_hash[key_hash] = self._numbered(len(self._by_hash))
+            self._by_hash[key_hash] = self._numbered(self._free_number())
         return self._by_hash[key_hash]
+
+    def _free_number(self) -> int:
+        """The least that no key has: a key that never kept anything has left a gap behind when a server starts anew."""
+        taken = {sandbox.number for sandbox in self._by_hash.values()}
+        return next(number for number in count() if number not in taken)
 
     def _numbered(self, number: int) -> Sandbox:
         return self.first.sibling(number) if number else self.first
