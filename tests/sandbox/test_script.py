@@ -83,6 +83,15 @@ async def test_requests_are_refused_so_many_times_and_then_let_through(tmp_path:
     }
 
 
+async def test_a_refusal_that_is_told_a_status_alone_has_words_of_its_own(tmp_path: Path) -> None:
+    script = scripted(tmp_path, "[[refuse]]\nstatus = 429")
+    async with talking(Sandbox(FAST, StepClock(0), script)) as talk:
+        refused = await talk.ask("GET", "/v1/assistants")
+    assert talk.status == 429
+    assert refused["error"]["message"] == "The sandbox was told to refuse this."
+    assert refused["error"]["type"] == "invalid_request_error"
+
+
 async def test_metadata_refuses_a_run_with_any_status() -> None:
     told = '{"refuse": 503, "message": "Busy.", "type": "server_error", "retry_after_s": 1}'
     async with talking() as talk:

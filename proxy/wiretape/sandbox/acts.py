@@ -169,12 +169,16 @@ class Cut(Act, frozen=True):
     cut: Told
 
 
+REFUSED = "The sandbox was told to refuse this."
+REFUSED_TYPE = "invalid_request_error"
+
+
 class Refuse(Act, frozen=True):
     """Refuse to create the run, with an HTTP status."""
 
     refuse: Annotated[int, Meta(ge=400, le=599)]
-    message: Words = "The sandbox was told to refuse this."
-    type: str = "invalid_request_error"
+    message: Words = REFUSED
+    type: str = REFUSED_TYPE
     error_code: str | None = None
     retry_after_s: Annotated[int, Meta(ge=0, le=WAIT_MAX_S)] | None = None
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from wiretape.errors import ConfigError
-from wiretape.sandbox.acts import Act, ActError, Refuse, Think, in_words, read
+from wiretape.sandbox.acts import REFUSED, REFUSED_TYPE, Act, ActError, Think, in_words, read
 from wiretape.sandbox.objects import Assistant, Metadata
 from wiretape.sandbox.refusals import Refused
 from wiretape.sandbox.work import Run
@@ -64,8 +64,8 @@ class RefuseRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A path in which `*` stands for anything."""
     after: Annotated[int, Meta(ge=0)] = 0
     times: Annotated[int, Meta(ge=0)] | None = None
-    message: str = Refuse.message
-    type: str = Refuse.type
+    message: str = REFUSED
+    type: str = REFUSED_TYPE
     error_code: str | None = None
     retry_after_s: Annotated[int, Meta(ge=0, le=600)] | None = None
 
