@@ -203,6 +203,23 @@ async def test_the_sandboxs_runs_have_other_ids_at_each_start(tmp_path: Path) ->
     assert len(assistants) == 2
 
 
+async def test_a_sandbox_that_has_no_room_for_an_example_starts_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "wiretape.toml").write_text("[sandbox]\nassistants_max = 0\n")
+    async with running("serve", cwd=tmp_path) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        _, err = await process.communicate()
+    assert process.returncode == 0
+    assert b"Its upstream is the embedded sandbox: no key, no network.\n" in err
+
+
+async def test_the_first_request_that_a_script_refuses_is_the_clients(tmp_path: Path) -> None:
+    (tmp_path / "script.toml").write_text("[[refuse]]\nstatus = 418\ntimes = 1\n")
+    (tmp_path / "wiretape.toml").write_text('[sandbox]\nscript = "script.toml"\n')
+    async with running("serve", cwd=tmp_path) as (_, addresses), asking(addresses["traffic"]) as (ask, _):
+        answers = [(await ask("GET", "/v1/assistants")) for _ in range(2)]
+    assert [one.status for one in answers] == [418, 200]
+
+
 async def test_replay_fails_when_a_request_was_refused_although_the_command_did_not(
     tmp_path: Path, talk: list[str], quiet: list[str]
 ) -> None:

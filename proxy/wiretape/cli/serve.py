@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ async def _sandbox(address: str, options: SandboxOptions) -> None:
     listener = await start_sandbox(options, parse_address(address))
     try:
         key = "any key will do" if options.api_key is None else "one key is let in"
-        click.echo(f"The sandbox listens on {listener.url}; {key}. Try:\n{await _curl(options, listener.url)}")
+        click.echo(f"The sandbox listens on {listener.url}; {key}.{await _example(options, listener.url)}")
         await Signals().wait()
     finally:
         await listener.close()
@@ -134,17 +135,24 @@ async def _sandbox(address: str, options: SandboxOptions) -> None:
 async def _announce(proxy: Proxy) -> None:
     click.echo(f"Wiretape ({proxy.config.mode}) listens on {proxy.traffic.url}, admin on {proxy.admin.url}", err=True)
     if proxy.sandbox is not None and proxy.config.mode is Mode.FORWARD:
-        curl = await _curl(proxy.config.sandbox, proxy.sandbox.url, proxy.traffic.url)
-        click.echo(f"Its upstream is the embedded sandbox: no key, no network. Try:\n{curl}", err=True)
+        example = await _example(proxy.config.sandbox, proxy.sandbox.url, proxy.traffic.url)
+        click.echo(f"Its upstream is the embedded sandbox: no key, no network.{example}", err=True)
 
 
-async def _curl(options: SandboxOptions, sandbox_url: str, url: str | None = None) -> str:
-    """Make an assistant, so that the line printed works as it is; a key is not printed."""
+async def _example(options: SandboxOptions, sandbox_url: str, url: str | None = None) -> str:
+    """Make an assistant, so that the line printed works as it is; a key is not printed.
+
+    A sandbox with a script or a state is left as it is: a request of ours would count for the one, stay in the other.
+    """
+    if options.script or options.state:
+        return ""
     headers = {**_BETA, "Authorization": f"Bearer {options.api_key or ANY_KEY}"}
     async with aiohttp.ClientSession(headers=headers) as session:
         made = await session.post(f"{sandbox_url}/v1/assistants", json=_GREETER)
+        if made.status != HTTPStatus.OK:  # a bound leaves no room for it
+            return ""
         shown = ANY_KEY if options.api_key is None else "$OPENAI_API_KEY"
-        return _CURL.format(url=url or sandbox_url, key=shown, assistant=(await made.json())["id"])
+        return " Try:\n" + _CURL.format(url=url or sandbox_url, key=shown, assistant=(await made.json())["id"])
 
 
 def _own_ids(found: Effective) -> Config:
