@@ -72,6 +72,21 @@ def test_what_is_no_database_is_refused(path: Path) -> None:
         Keeper(path)
 
 
+def test_a_state_without_its_salt_is_refused(path: Path) -> None:
+    Keeper(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM salt")
+    connection.close()
+    with pytest.raises(ConfigError, match="a damaged one"):
+        Keeper(path)
+
+
+def test_a_name_that_sqlite_would_keep_in_memory_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Keeper(Path(":memory:")).close()
+    assert (tmp_path / ":memory:").read_bytes().startswith(b"SQLite format 3")
+
+
 def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot keep the sandbox's state in .*nowhere"):
         Keeper(tmp_path / "nowhere" / "state.db")

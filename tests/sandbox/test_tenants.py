@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from wiretape.sandbox.keeping import Keeper
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.server import application, served
 from wiretape.sandbox.state import Sandbox
+from wiretape.sandbox.tenants import Tenants
 from wiretape.testing import ManualClock, StepClock
 
 OTHER = {**HEADERS, "Authorization": "Bearer other"}
@@ -178,6 +179,30 @@ def test_a_file_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds what this Wiretape cannot read"):
         served(SandboxOptions(state=str(tmp_path / "state.db")))
     Keeper(tmp_path / "state.db").close()
+
+
+async def test_a_damaged_file_is_refused_by_name_or_read(tmp_path: Path) -> None:
+    """Whatever byte is another: it is in a header, in the tables, in a document, in a text, or in what nobody uses."""
+    async with kept(tmp_path / "whole.db") as talk:
+        await _everything(talk)
+    whole, said = (tmp_path / "whole.db").read_bytes(), []
+    for number in range(200):
+        path, place = tmp_path / f"{number}.db", number * 7919 % (100 if number % 4 == 0 else len(whole))
+        path.write_bytes(whole[:place] + (b"" if number % 10 == 1 else b"\xff{\x00\x07" + whole[place + 4 :]))
+        said.append(_complaint(path))
+    refused = [text for text in said if text]
+    assert len(refused) > 50
+    assert all(str(tmp_path) in text for text in refused)
+
+
+def _complaint(path: Path) -> str:
+    """What a start says of a file that it cannot have; nothing where it can."""
+    try:
+        with closing(Keeper(path)) as keeper:
+            Tenants(Sandbox(), keeper)
+    except ConfigError as error:
+        return str(error)
+    return ""
 
 
 async def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:

@@ -59,8 +59,7 @@ class Keeper:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connection = _opened(path)
-        self.salt: bytes = self._connection.execute("SELECT salt FROM salt").fetchone()[0]
+        self._connection, self.salt = _opened(path)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -96,22 +95,22 @@ class Keeper:
             self._connection.execute(_UPSERT, (tenant, one.kind, one.id, one.document, one.content))
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _opened(path: Path) -> tuple[sqlite3.Connection, bytes]:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(path, timeout=BUSY_S)
+        connection = sqlite3.connect(path.absolute(), timeout=BUSY_S)  # `:memory:` is a file like any other
     except (OSError, sqlite3.Error) as error:
         raise ConfigError(f"cannot keep the sandbox's state in {path}: {error}") from error
     try:
-        _prepare(connection, path)
+        return connection, _prepared(connection, path)
     except BaseException:
         with suppress(sqlite3.Error):
             connection.close()
         raise
-    return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepared(connection: sqlite3.Connection, path: Path) -> bytes:
+    """Lock and check the file; gives its salt."""
     try:
         # Before anything is read, so that a second process is refused rather than surprised later.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -120,11 +119,13 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.commit()
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        return bytes(connection.execute("SELECT salt FROM salt").fetchone()[0])
     except sqlite3.OperationalError as error:
         why = "another process has it" if "locked" in str(error) else str(error)
         raise ConfigError(f"cannot keep the sandbox's state in {path}: {why}; name another file") from error
-    except sqlite3.Error as error:
-        raise ConfigError(f"{path} is no SQLite file: {error}; name another for the sandbox's state") from error
+    except (sqlite3.Error, UnicodeDecodeError, TypeError) as error:
+        message = f"{path} is no SQLite file, or a damaged one: {error}; name another for the sandbox's state"
+        raise ConfigError(message) from error
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

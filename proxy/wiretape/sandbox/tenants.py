@@ -8,11 +8,8 @@ import sqlite3
 from hashlib import sha256
 from itertools import count
 
-import msgspec
-
 from wiretape.errors import ConfigError
 from wiretape.sandbox import shelving
-from wiretape.sandbox.acts import ActError
 from wiretape.sandbox.keeping import Keeper, Tenant
 from wiretape.sandbox.refusals import ErrorBody, full, rehearsed
 from wiretape.sandbox.state import Sandbox
@@ -68,11 +65,14 @@ class Tenants:
             self._keeper.close()
 
     def _restore(self, keeper: Keeper) -> None:
-        for key_hash, tenant in keeper.tenants().items():
-            sandbox = self._numbered(tenant.number)
-            try:
+        try:
+            for key_hash, tenant in keeper.tenants().items():
+                sandbox = self._numbered(tenant.number)
                 shelving.restore(sandbox, keeper.objects(tenant.number))
-            except (msgspec.DecodeError, ActError) as error:
-                raise ConfigError(f"{keeper.path} holds what this Wiretape cannot read: {error}") from error
-            sandbox.chance.drawn = tenant.drawn
-            self._by_hash[key_hash] = sandbox
+                sandbox.chance.drawn = tenant.drawn
+                self._by_hash[key_hash] = sandbox
+        except Exception as error:  # what a damaged file brings up may be anything
+            why = f"{type(error).__name__}: {error}"
+            raise ConfigError(
+                f"{keeper.path} holds what this Wiretape cannot read: {why}; name another file"
+            ) from error
