@@ -63,6 +63,12 @@ def test_a_hostile_content_type_is_refused(content_type: str) -> None:
     assert caught.value.status == 400
 
 
+@pytest.mark.parametrize("parameters", ["name*=x; name*0=file", 'name="file"; filename*=a; filename*0=b'])
+def test_a_parameter_in_numbered_parts_and_in_one_is_refused(parameters: str) -> None:
+    body = f"--XX\r\nContent-Disposition: form-data; {parameters}\r\n\r\n\r\n".encode() + END
+    assert _refusal(TYPE, body) == (400, "Could not parse multipart form")
+
+
 def test_an_extended_name_counts_before_the_plain_one() -> None:
     assert _named("name=file; filename*=UTF-8''%E4%BD%A0%E5%A5%BD.txt; filename=x") == "\u4f60\u597d.txt"
     assert _named('name="file"; filename="=?utf-8?B?5L2g?="; filename*=utf-8\'\'%e4%bd%a0') == "\u4f60"

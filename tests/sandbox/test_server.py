@@ -8,6 +8,7 @@ from aiohttp import ClientPayloadError, web
 from aiohttp.test_utils import make_mocked_request
 
 from support.assistants import FAST, HEADERS, TIME, WEATHER, Talk, check, path_of, summed, talking, text_of
+from support.raw import exchange
 from wiretape.sandbox.server import in_api_words
 from wiretape.sandbox.state import Sandbox, SandboxOptions
 from wiretape.testing import ManualClock, StepClock
@@ -304,6 +305,24 @@ async def test_what_is_not_there_is_refused_in_the_apis_words(
 def test_any_other_refusal_of_the_framework_keeps_its_status() -> None:
     refused = in_api_words(web.HTTPUnsupportedMediaType(), make_mocked_request("GET", "/"), SandboxOptions())
     assert (refused.status, refused.body.error.message) == (415, "Unsupported Media Type")
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        (b"/v1/files", b"Authorization: Bearer \xff\xfe", 200),
+        (b"/v1/files", b"Authorization: Bearer any\r\nContent-Type: text/\xff", 400),
+        (b"/v1/threads", b"Authorization: Bearer any\r\nOpenAI-Beta: assistants=v2\r\nContent-Type: text/\xff", 400),
+    ],
+)
+async def test_a_header_that_is_no_text_is_answered(path: bytes, headers: bytes, status: int) -> None:
+    async with talking() as talk:
+        method = b"GET" if status == 200 else b"POST"
+        head = b"Host: x\r\nContent-Length: 2\r\nConnection: close\r\n%b" % headers
+        request = b"%b %b HTTP/1.1\r\n%b\r\n\r\n{}" % (method, path, head)
+        answer = await exchange(str(talk.client.make_url("")).rstrip("/"), request)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert (rb"text/\\xff" in answer) is (status == 400)
 
 
 async def test_a_body_over_the_bound_is_refused() -> None:

@@ -133,7 +133,7 @@ class Server:
             ids=request.match_info,
             query=request.query,
             body=await request.clone(client_max_size=bytes_max).read(),
-            content_type=request.headers.get("Content-Type", ""),
+            content_type=header(request, "Content-Type"),
             now_s=self.clock.now_s(),
             writes=request.method != "GET",
         )
@@ -231,12 +231,18 @@ def _as_streamed(data: Struct, *, with_passages: bool) -> Struct:
 
 def check(request: web.Request, api_key: str | None) -> str:
     """The bearer key. Raises Refused without one, or another than `api_key`, or without what else the API asks for."""
-    key = check_key(request.headers.get("Authorization", ""), api_key)
+    key = check_key(header(request, "Authorization"), api_key)
     if request.path.startswith(ASSISTANTS):
         check_beta(request.headers.get("OpenAI-Beta"))
         if request.can_read_body:
-            check_media_type(request.headers.get("Content-Type"))
+            check_media_type(header(request, "Content-Type"))
     return key
+
+
+def header(request: web.Request, name: str) -> str:
+    """A header's text, empty where there is none; bytes that are no UTF-8 escaped, so that an answer can repeat it."""
+    sent = request.headers.get(name, "").encode("utf-8", "surrogateescape")
+    return sent.decode("utf-8", "backslashreplace")
 
 
 def body_bound(request: web.Request, options: SandboxOptions) -> tuple[str, int]:
