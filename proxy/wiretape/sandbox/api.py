@@ -28,6 +28,7 @@ from wiretape.sandbox.grounds import check_outputs
 from wiretape.sandbox.life import Life
 from wiretape.sandbox.objects import Assistant, Deleted, ModifiedMessage, PlainMessage, Thread
 from wiretape.sandbox.paging import INCLUDABLE, Page, check_include, page
+from wiretape.sandbox.refusals import Refused
 from wiretape.sandbox.state import Sandbox
 from wiretape.sandbox.work import Run, Step
 
@@ -143,13 +144,14 @@ def modify_message(sandbox: Sandbox, call: Call) -> ModifiedMessage:
     conversation = _conversation(sandbox, call)
     message = conversation.message(call.ids["message_id"])
     metadata = read(call.body, MetadataFields).metadata
-    return conversation.label(message.id, message.metadata if metadata is None else metadata).modified
+    if metadata is None:
+        return message.modified
+    return sandbox.label_message(conversation, message.id, metadata, len(call.body)).modified
 
 
 def delete_message(sandbox: Sandbox, call: Call) -> Deleted:
     """DELETE /threads/{thread_id}/messages/{message_id}."""
-    conversation = _conversation(sandbox, call)
-    del conversation.messages[conversation.message(call.ids["message_id"]).id]
+    sandbox.delete_message(_conversation(sandbox, call), call.ids["message_id"])
     return Deleted(id=call.ids["message_id"], object="thread.message.deleted")
 
 
@@ -164,9 +166,10 @@ def create_run(sandbox: Sandbox, call: Call) -> Run | Life:
     check_include(call.query)
     sent = read(call.body, NewRun)
     sandbox.check_run(sent)
-    sandbox.make_room(conversation, sent, len(call.body))
+    sandbox.check_free(conversation, sent)
     shows = includes_passages(call)
-    life = sandbox.create_run(conversation, sent, call.now_s, opens_thread=False, with_passages=shows)
+    with sandbox.store_in(conversation, len(call.body)):
+        life = sandbox.create_run(conversation, sent, call.now_s, opens_thread=False, with_passages=shows)
     return life if sent.stream else life.run
 
 
@@ -176,7 +179,11 @@ def create_thread_and_run(sandbox: Sandbox, call: Call) -> Run | Life:
     sandbox.check_new_thread(sent)
     conversation = sandbox.create_thread(sent.thread or NewThread(), call.now_s, len(call.body))
     shows = includes_passages(call)
-    life = sandbox.create_run(conversation, sent, call.now_s, opens_thread=True, with_passages=shows)
+    try:
+        life = sandbox.create_run(conversation, sent, call.now_s, opens_thread=True, with_passages=shows)
+    except Refused:
+        sandbox.delete_thread(conversation.thread.id, call.now_s)
+        raise
     return life if sent.stream else life.run
 
 
@@ -187,20 +194,24 @@ def read_run(sandbox: Sandbox, call: Call) -> Run:
 
 def modify_run(sandbox: Sandbox, call: Call) -> Run:
     """POST /threads/{thread_id}/runs/{run_id}."""
-    life = _life(sandbox, call)
+    conversation = _conversation(sandbox, call)
+    life = conversation.life(call.ids["run_id"])
     life.check_modifiable()
     metadata = read(call.body, MetadataFields).metadata
     if metadata is not None:
-        life.modify(metadata)
+        with sandbox.store_in(conversation, len(call.body)):
+            life.modify(metadata)
     return life.run
 
 
 def submit_tool_outputs(sandbox: Sandbox, call: Call) -> Run | Life:
     """POST /threads/{thread_id}/runs/{run_id}/submit_tool_outputs."""
-    life = _life(sandbox, call)
+    conversation = _conversation(sandbox, call)
+    life = conversation.life(call.ids["run_id"])
     sent = read(call.body, ToolOutputs)
     check_outputs(sent.tool_outputs, sandbox.options.outputs_bytes_max)
-    life.submit(sent.tool_outputs, call.now_s, sandbox.legs(_conversation(sandbox, call), life.run))
+    with sandbox.store_in(conversation, len(call.body)):
+        life.submit(sent.tool_outputs, call.now_s, sandbox.legs(conversation, life.run))
     return life if sent.stream else life.run
 
 

@@ -24,7 +24,15 @@ class Conversation:
         self.messages: dict[str, Message] = {}
         self.runs: dict[str, Life] = {}
         self.stored_bytes = 0
+        """Counted for the thread, and for what goes with it only."""
+        self.message_bytes: dict[str, int] = {}
+        """Counted for single messages, by id."""
         self._options = options
+
+    @property
+    def kept_bytes(self) -> int:
+        """All that is counted, and given back when the thread is deleted."""
+        return self.stored_bytes + sum(self.message_bytes.values())
 
     def modify(self, fields: ThreadFields) -> Thread:
         """Change metadata or tool resources, where they are sent."""

@@ -54,6 +54,7 @@ class ThreadDocument(Struct, frozen=True, kw_only=True):
     messages: tuple[Message, ...]
     runs: tuple[RunDocument, ...]
     stored_bytes: int
+    message_bytes: dict[str, int]
 
 
 def thread_document(conversation: Conversation) -> bytes:
@@ -63,6 +64,7 @@ def thread_document(conversation: Conversation) -> bytes:
         messages=tuple(conversation.messages.values()),
         runs=tuple(map(_run_document, conversation.runs.values())),
         stored_bytes=conversation.stored_bytes,
+        message_bytes=conversation.message_bytes,
     )
     return msgspec.json.encode(document)
 
@@ -86,7 +88,7 @@ def conversation(document: bytes, options: SandboxOptions) -> Conversation:
     """A thread as it was kept. Raises msgspec.ValidationError, msgspec.DecodeError or ActError for another document."""
     kept = msgspec.json.decode(document, type=ThreadDocument)
     made = Conversation(kept.thread, options)
-    made.stored_bytes = kept.stored_bytes
+    made.stored_bytes, made.message_bytes = kept.stored_bytes, kept.message_bytes
     made.messages.update((message.id, message) for message in kept.messages)
     for run in kept.runs:
         life = _life(run, made)

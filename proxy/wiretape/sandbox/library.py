@@ -24,12 +24,10 @@ from wiretape.sandbox.shelves import (
     Shelf,
     StoreFile,
     VectorStore,
+    kept_bytes,
 )
 from wiretape.sandbox.table import Table
 from wiretape.sandbox.vector_bodies import BATCH_MAX, FILES_MAX, NewStore, NewStoreFile, Ranking, Search, StoreFields
-
-ATTACHED_BYTES = 512
-"""What a file in a vector store counts for among the stored bytes: its record is larger than the id that asked."""
 
 
 class Found(Struct, frozen=True):
@@ -53,7 +51,7 @@ class Library:
         """By store, then by file; the same for batches."""
         self.batches: dict[str, dict[str, Batch]] = {}
         self.stored_bytes: dict[str, int] = {}
-        """By store: the bytes counted for it, given back when it is deleted."""
+        """By store: the bytes counted for it beside its files', given back when it is deleted."""
         self._options = options
         self._chance = chance
         self._count = count
@@ -104,8 +102,8 @@ class Library:
         self._count(-self.file(file_id).bytes)
         del self.files[file_id], self.contents[file_id]
         for store_id, files in self.attached.items():
-            if files.pop(file_id, None) is not None:
-                self.shelves.touch(store_id)
+            if file_id in files:
+                self.detach(store_id, file_id)
 
     def store_of(self, file_ids: Sequence[str], now_s: float, expires_after: ExpiresAfter) -> VectorStore:
         """A new vector store of these files. Raises Refused as `create_store` does."""
@@ -115,9 +113,8 @@ class Library:
         """A new vector store. Raises Refused where there is no room, or where a file is unknown."""
         shelf = sent.shelf(self._chance.hex_id("vs_"), now_s)
         ingested = self.files_of(sent, shelf.id, now_s)
-        kept_bytes = size_bytes + ATTACHED_BYTES * len(ingested)
-        self._count(kept_bytes)
-        self.shelves[shelf.id], self.stored_bytes[shelf.id] = shelf, kept_bytes
+        self._count(size_bytes + kept_bytes(ingested))
+        self.shelves[shelf.id], self.stored_bytes[shelf.id] = shelf, size_bytes
         self.attached[shelf.id], self.batches[shelf.id] = ingested, {}
         return self.store(shelf.id, BEFORE)
 
@@ -128,7 +125,7 @@ class Library:
         if len(sent.file_ids) > FILES_MAX:
             raise too_long("file_ids", "array", len(sent.file_ids), FILES_MAX)
         files = [NewStoreFile(file_id=one, chunking_strategy=sent.chunking_strategy) for one in sent.file_ids]
-        ingested = self._ingest(files, store_id, None, now_s)
+        ingested = self._ingest(files, store_id, now_s)
         self._check_room({}, ingested)
         return ingested
 
@@ -147,20 +144,35 @@ class Library:
     def modify_store(self, store_id: str, sent: StoreFields, now_s: float, size_bytes: int) -> VectorStore:
         """Change what was sent, and nothing else."""
         shelf = self.shelf(store_id)
-        self._count_in(store_id, size_bytes)
+        self._count(size_bytes)
+        self.stored_bytes[store_id] += size_bytes
         changes: dict[str, Any] = {name: value for name, value in asdict(sent).items() if value is not None}
         self.shelves[store_id] = replace(shelf, **changes, last_active_at=int(now_s))
         return self.store(store_id, now_s)
 
     def delete_store(self, store_id: str) -> None:
         """Forget a vector store; its files stay. Raises Refused where there is none."""
-        del self.shelves[self.shelf(store_id).id], self.attached[store_id], self.batches[store_id]
-        self._count(-self.stored_bytes.pop(store_id))
+        del self.shelves[self.shelf(store_id).id], self.batches[store_id]
+        self._count(-self.stored_bytes.pop(store_id) - kept_bytes(self.attached.pop(store_id)))
 
     def attach(self, store_id: str, sent: NewStoreFile, now_s: float, size_bytes: int) -> StoreFile:
         """Put a file into a vector store, anew where it is there already. Raises Refused where there is no room."""
-        self._place(store_id, self._ingest([sent], store_id, None, now_s), now_s, size_bytes)
+        self.place(store_id, [sent], now_s, size_bytes)
         return self.attached[store_id][sent.file_id].shown(BEFORE)
+
+    def place(self, store_id: str, sent: Sequence[NewStoreFile], now_s: float, size_bytes: int) -> list[str]:
+        """Put files into a vector store, all or none; gives their ids. Raises Refused where there is no room."""
+        self.shelf(store_id)
+        known, each_bytes = self.attached[store_id], size_bytes // len(sent)
+        fresh = self._ingest(sent, store_id, now_s)
+        ingested = {one: replace(file, kept_bytes=file.kept_bytes + each_bytes) for one, file in fresh.items()}
+        kept = {file_id: one for file_id, one in known.items() if file_id not in ingested}
+        self._check_room(kept, ingested)
+        self._check_alive(store_id, now_s)
+        self._count(kept_bytes({**kept, **ingested}) - kept_bytes(known))
+        self._touch(store_id, now_s)
+        self.attached[store_id] = {**kept, **ingested}
+        return list(ingested)
 
     def attachment(self, store_id: str, file_id: str) -> Attached:
         """A file of a vector store, as it is kept; raises Refused where there is none."""
@@ -174,14 +186,16 @@ class Library:
     def relabel(self, store_id: str, file_id: str, attributes: dict[str, Scalar], size_bytes: int) -> Attached:
         """Change a file's attributes in a vector store."""
         known = self.attachment(store_id, file_id)
-        self._count_in(store_id, size_bytes)
-        self.attached[store_id][file_id] = replace(known, attributes=attributes)
+        self._count(size_bytes)
+        kept = replace(known, attributes=attributes, kept_bytes=known.kept_bytes + size_bytes)
+        self.attached[store_id][file_id] = kept
         self.shelves.touch(store_id)
         return self.attached[store_id][file_id]
 
     def detach(self, store_id: str, file_id: str) -> None:
         """Take a file out of a vector store; the file itself stays."""
-        del self.attached[store_id][self.attachment(store_id, file_id).file_id]
+        self._count(-self.attachment(store_id, file_id).kept_bytes)
+        del self.attached[store_id][file_id]
         self.shelves.touch(store_id)
 
     def create_batch(self, store_id: str, sent: Sequence[NewStoreFile], now_s: float, size_bytes: int) -> FileBatch:
@@ -192,10 +206,11 @@ class Library:
         if len(self.batches[store_id]) >= self._options.file_batches_max:
             raise full("file_batches_max", self._options.file_batches_max)
         batch_id = self._chance.hex_id("vsfb_")
-        ingested = self._ingest(sent, store_id, batch_id, now_s)
-        self._place(store_id, ingested, now_s, size_bytes)
+        placed = self.place(store_id, sent, now_s, size_bytes)
+        for file_id in placed:
+            self.attached[store_id][file_id] = replace(self.attached[store_id][file_id], batch_id=batch_id)
         ready_s = now_s + self._options.queue_s
-        batch = Batch(id=batch_id, store_id=store_id, created_at=int(now_s), ready_s=ready_s, total=len(ingested))
+        batch = Batch(id=batch_id, store_id=store_id, created_at=int(now_s), ready_s=ready_s, total=len(placed))
         self.batches[store_id][batch_id] = batch
         return batch.shown(BEFORE)
 
@@ -251,19 +266,21 @@ class Library:
             for chunk in chunks(self.text(one.file_id), one.cut):
                 yield Found(one.file_id, name, score(wanted, chunk), one.attributes, (chunk,))
 
-    def _touch(self, store_id: str, now_s: float) -> None:
-        """Use a vector store, which puts its expiry off. Raises Refused where it has expired."""
+    def _check_alive(self, store_id: str, now_s: float) -> None:
         if self.shelf(store_id).has_expired(now_s):
             raise Refused(400, f"Vector store '{store_id}' has expired.")
+
+    def _touch(self, store_id: str, now_s: float) -> None:
+        """Use a vector store, which puts its expiry off. Raises Refused where it has expired."""
+        self._check_alive(store_id, now_s)
         self.shelves[store_id] = replace(self.shelves[store_id], last_active_at=int(now_s))
 
-    def _ingest(
-        self, sent: Iterable[NewStoreFile], store_id: str, batch_id: str | None, now_s: float
-    ) -> dict[str, Attached]:
-        """The files as they will be kept, by id; raises Refused where one is unknown."""
-        return {one.file_id: self._ingested(one, store_id, batch_id, now_s) for one in sent}
+    def _ingest(self, sent: Iterable[NewStoreFile], store_id: str, now_s: float) -> dict[str, Attached]:
+        """The files as they will be kept, of several with one id the last; raises Refused where one is unknown."""
+        last = {one.file_id: one for one in sent}
+        return {file_id: self._ingested(one, store_id, now_s) for file_id, one in last.items()}
 
-    def _ingested(self, sent: NewStoreFile, store_id: str, batch_id: str | None, now_s: float) -> Attached:
+    def _ingested(self, sent: NewStoreFile, store_id: str, now_s: float) -> Attached:
         if not sent.file_id.startswith("file"):
             raise misnamed("file_id", sent.file_id, "file")
         if sent.file_id not in self.files:
@@ -271,7 +288,6 @@ class Library:
         return Attached(
             file_id=sent.file_id,
             store_id=store_id,
-            batch_id=batch_id,
             created_at=int(now_s),
             ready_s=now_s + self._options.queue_s,
             usage_bytes=usage_bytes(chunks(self.text(sent.file_id), sent.cut)),
@@ -279,21 +295,9 @@ class Library:
             attributes=dict(sent.attributes or {}),
         )
 
-    def _place(self, store_id: str, ingested: dict[str, Attached], now_s: float, size_bytes: int) -> None:
-        self.shelf(store_id)
-        kept = {file_id: one for file_id, one in self.attached[store_id].items() if file_id not in ingested}
-        self._check_room(kept, ingested)
-        self._touch(store_id, now_s)
-        self._count_in(store_id, size_bytes + ATTACHED_BYTES * len(ingested))
-        self.attached[store_id] = {**kept, **ingested}
-
     def _check_room(self, kept: dict[str, Attached], ingested: dict[str, Attached]) -> None:
         if len(kept) + len(ingested) > self._options.vector_store_files_max:
             raise full("vector_store_files_max", self._options.vector_store_files_max)
         used = sum(one.usage_bytes for files in (kept, ingested) for one in files.values())
         if used > self._options.vector_store_bytes_max:
             raise full("vector_store_bytes_max", self._options.vector_store_bytes_max)
-
-    def _count_in(self, store_id: str, size_bytes: int) -> None:
-        self._count(size_bytes)
-        self.stored_bytes[store_id] += size_bytes

@@ -65,8 +65,7 @@ def with_attached(thread: Thread, attachments: Sequence[Json], library: Library,
         store = library.store_of(searched, now_s, ATTACHED_LIFE)
         known = [store.id]
         return replace(thread, tool_resources={**thread.tool_resources, "file_search": {"vector_store_ids": known}})
-    for file_id in searched:
-        library.attach(known[0], NewStoreFile(file_id=file_id), now_s, 0)
+    library.place(known[0], [NewStoreFile(file_id=one) for one in searched], now_s, 0)
     return thread
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from wiretape.sandbox.refusals import full
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from wiretape.sandbox.refusals import Refused, full
 
 
 class Room:
@@ -17,3 +20,13 @@ class Room:
         if size_bytes > 0 and self.used + size_bytes > self._bytes_max:
             raise full("stored_bytes_max", self._bytes_max)
         self.used += size_bytes
+
+    @contextmanager
+    def counted(self, size_bytes: int) -> Iterator[None]:
+        """Keep so many more for what is done inside; where that is refused they are given back."""
+        self.count(size_bytes)
+        try:
+            yield
+        except Refused:
+            self.count(-size_bytes)
+            raise

@@ -18,6 +18,8 @@ from wiretape.sandbox.objects import Metadata
 BEFORE = -math.inf
 """A time at which nothing is ready: what the answer to a creation shows."""
 DAY_S = 86_400
+ATTACHED_BYTES = 512
+"""What a file in a vector store counts for among the stored bytes: its record is larger than the id that asked."""
 
 
 class ExpiresAfter(Struct, frozen=True):
@@ -93,15 +95,19 @@ class FileBatch(Struct, frozen=True, kw_only=True):
 
 
 class Attached(Struct, frozen=True, kw_only=True):
-    """A file in a vector store, as it is kept: `usage_bytes` is what it will use once it is ready."""
+    """A file in a vector store, as it is kept: `usage_bytes` is what it will use once it is ready.
+
+    `kept_bytes` are counted for it among the stored bytes, until it is taken out.
+    """
 
     file_id: str
     store_id: str
-    batch_id: str | None
+    batch_id: str | None = None
     created_at: int
     ready_s: float
     is_cancelled: bool = False
     usage_bytes: int
+    kept_bytes: int = ATTACHED_BYTES
     cut: Cut
     attributes: dict[str, Scalar]
 
@@ -202,3 +208,8 @@ def counts(statuses: Collection[str]) -> FileCounts:
         cancelled=states.count("cancelled"),
         total=len(states),
     )
+
+
+def kept_bytes(files: dict[str, Attached]) -> int:
+    """What is counted for files in a vector store."""
+    return sum(one.kept_bytes for one in files.values())

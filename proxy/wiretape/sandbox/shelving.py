@@ -12,7 +12,7 @@ from wiretape.sandbox.documents import conversation, thread_document
 from wiretape.sandbox.files import File
 from wiretape.sandbox.keeping import Kept
 from wiretape.sandbox.objects import Assistant
-from wiretape.sandbox.shelves import Attached, Batch, Shelf
+from wiretape.sandbox.shelves import Attached, Batch, Shelf, kept_bytes
 from wiretape.sandbox.state import Sandbox
 
 ASSISTANT, THREAD, FILE, STORE = "assistant", "thread", "file", "store"
@@ -100,7 +100,7 @@ def _restore(sandbox: Sandbox, kind: str, one: str, document: bytes, content: by
             sandbox.room.used += known.stored_bytes
         case "thread":
             sandbox.conversations[one] = conversation(document, sandbox.options)
-            sandbox.room.used += sandbox.conversations[one].stored_bytes
+            sandbox.room.used += sandbox.conversations[one].kept_bytes
         case "file":
             library.files[one] = msgspec.json.decode(document, type=File)
             library.contents[one] = content
@@ -113,4 +113,4 @@ def _restore(sandbox: Sandbox, kind: str, one: str, document: bytes, content: by
                 store.batches,
             )
             library.stored_bytes[one] = store.stored_bytes
-            sandbox.room.used += store.stored_bytes
+            sandbox.room.used += store.stored_bytes + kept_bytes(store.attached)

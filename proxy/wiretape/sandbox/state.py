@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -28,7 +29,7 @@ from wiretape.sandbox.legs import Legs
 from wiretape.sandbox.library import Library
 from wiretape.sandbox.life import Life
 from wiretape.sandbox.making import changed, new_assistant, new_run, new_thread, overhead
-from wiretape.sandbox.objects import Assistant, Message, Thread
+from wiretape.sandbox.objects import Assistant, Message, Metadata, Thread
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.plot import Plot
 from wiretape.sandbox.refusals import ErrorBody, Refused, full, rehearsed, unknown
@@ -84,8 +85,9 @@ class Sandbox:
         if len(self.assistants) >= self.options.assistants_max:
             raise full("assistants_max", self.options.assistants_max)
         check_described(sent.tool_resources, self.library)
-        self.room.count(size_bytes)
-        assistant = new_assistant(self._stored(sent, now_s), self.chance.id("asst_"), now_s)
+        with self.room.counted(size_bytes):
+            stored = self._stored(sent, now_s)
+        assistant = new_assistant(stored, self.chance.id("asst_"), now_s)
         self.assistants[assistant.id] = assistant
         self.assistant_bytes[assistant.id] = size_bytes
         return assistant
@@ -100,9 +102,9 @@ class Sandbox:
         """Change what was sent, and nothing else."""
         known = self.assistant(assistant_id)
         check_described(sent.tool_resources, self.library)
-        self.room.count(size_bytes)
+        with self.room.counted(size_bytes):
+            self.assistants[assistant_id] = changed(known, self._stored(sent, now_s))
         self.assistant_bytes[assistant_id] += size_bytes
-        self.assistants[assistant_id] = changed(known, self._stored(sent, now_s))
         return self.assistants[assistant_id]
 
     def delete_assistant(self, assistant_id: str) -> None:
@@ -119,10 +121,11 @@ class Sandbox:
         if len(messages) > self.options.messages_max:
             raise full("messages_max", self.options.messages_max)
         check_attached(messages, self.library)
-        made = new_thread(self._stored(sent, now_s), self.chance.id("thread_"), now_s)
-        conversation = Conversation(made, self.options)
-        self.store_in(conversation, size_bytes)
-        self._add_all(conversation, messages, now_s)
+        with self.room.counted(size_bytes):
+            made = new_thread(self._stored(sent, now_s), self.chance.id("thread_"), now_s)
+            conversation = Conversation(made, self.options)
+            self._add_all(conversation, messages, now_s)
+        conversation.stored_bytes = size_bytes
         self.conversations[conversation.thread.id] = conversation
         return conversation
 
@@ -136,59 +139,73 @@ class Sandbox:
 
     def delete_thread(self, thread_id: str, now_s: float) -> None:
         """Forget a thread and all in it; a stream still open on one of its runs goes on to its end."""
-        self.room.count(-self.conversation(thread_id, now_s).stored_bytes)
+        self.room.count(-self.conversation(thread_id, now_s).kept_bytes)
         del self.conversations[thread_id]
 
     def add_message(self, conversation: Conversation, sent: NewMessage, now_s: float, size_bytes: int) -> Message:
         """Add a message of the client's. Raises Refused on a busy or full thread."""
         conversation.check_open()
         check_attached([sent], self.library)
-        self.store_in(conversation, size_bytes)
-        return self._add(conversation, sent, now_s)
+        with self.room.counted(size_bytes):
+            (added,) = self._add_all(conversation, [sent], now_s)
+        conversation.message_bytes[added.id] = size_bytes
+        return added
+
+    def label_message(
+        self, conversation: Conversation, message_id: str, metadata: Metadata, size_bytes: int
+    ) -> Message:
+        """Change a message's metadata. Raises Refused where there is no room for it."""
+        self.room.count(size_bytes)
+        conversation.message_bytes[message_id] = conversation.message_bytes.get(message_id, 0) + size_bytes
+        return conversation.label(message_id, metadata)
+
+    def delete_message(self, conversation: Conversation, message_id: str) -> None:
+        """Forget a message; what was sent with its thread or with a run counts until the thread goes."""
+        del conversation.messages[conversation.message(message_id).id]
+        self.room.count(-conversation.message_bytes.pop(message_id, 0))
 
     def modify_thread(self, conversation: Conversation, sent: ThreadFields, now_s: float, size_bytes: int) -> Thread:
         """Change metadata or tool resources, where they are sent."""
         check_described(sent.tool_resources, self.library)
-        self.store_in(conversation, size_bytes)
-        return conversation.modify(self._stored(sent, now_s))
+        with self.store_in(conversation, size_bytes):
+            return conversation.modify(self._stored(sent, now_s))
 
-    def _add_all(self, conversation: Conversation, sent: Sequence[NewMessage], now_s: float) -> None:
-        for message in sent:
-            self._add(conversation, message, now_s)
-
-    def _add(self, conversation: Conversation, sent: NewMessage, now_s: float) -> Message:
-        conversation.thread = with_attached(conversation.thread, sent.kept_attachments, self.library, now_s)
-        return conversation.add(sent, self.chance.id("msg_"), now_s)
+    def _add_all(self, conversation: Conversation, sent: Sequence[NewMessage], now_s: float) -> list[Message]:
+        """Add messages, all or none: what may be refused is done for all of them first."""
+        attachments = [one for message in sent for one in message.kept_attachments]
+        conversation.thread = with_attached(conversation.thread, attachments, self.library, now_s)
+        return [conversation.add(message, self.chance.id("msg_"), now_s) for message in sent]
 
     def _stored(self, sent: Resourceful, now_s: float) -> Resourceful:
         """What was sent, its vector stores made."""
         stored: Resourceful = replace(sent, tool_resources=with_stores(sent.tool_resources, self.library, now_s))
         return stored
 
-    def store_in(self, conversation: Conversation, size_bytes: int) -> None:
-        """Count a body's bytes as kept in a thread. Raises Refused when there are too many in all."""
-        self.room.count(size_bytes)
+    @contextmanager
+    def store_in(self, conversation: Conversation, size_bytes: int) -> Iterator[None]:
+        """Keep a body's bytes in a thread, unless what is done inside is refused. Raises Refused without room."""
+        with self.room.counted(size_bytes):
+            yield
         conversation.stored_bytes += size_bytes
 
-    def make_room(self, conversation: Conversation, sent: AnyRun, size_bytes: int) -> None:
-        """Raise Refused on a busy or full thread, or for a run with no grounds; else count the body's bytes."""
+    def check_free(self, conversation: Conversation, sent: AnyRun) -> None:
+        """Raise Refused on a busy or full thread, or for a run with no grounds."""
         conversation.check_free(len(sent.additional_messages or ()))
         roles = [one.role for one in conversation.messages.values()]
         check_grounds(sent, self.assistant(sent.assistant_id), roles)
-        self.store_in(conversation, size_bytes)
 
     def create_run(
         self, conversation: Conversation, sent: AnyRun, now_s: float, *, opens_thread: bool, with_passages: bool
     ) -> Life:
         """Start a run; its first leg is written now, to be played as time comes.
 
-        Ask `check_run` and `make_room` first, for a new thread `check_new_thread`: past them nothing is refused for
-        what was sent.
+        Ask `check_run` and `check_free` first, for a new thread `check_new_thread`. Raises Refused for vector stores
+        that cannot be had, and then nothing has changed in the thread.
         """
-        self._add_all(conversation, sent.additional_messages or (), now_s)
-        assistant = self.assistant(sent.assistant_id)
         if isinstance(sent, NewThreadRun):
             sent = self._stored(sent, now_s)
+        self._add_all(conversation, sent.additional_messages or (), now_s)
+        assistant = self.assistant(sent.assistant_id)
         run = new_run(sent, assistant, self.chance.id("run_"), conversation.thread.id, now_s)
         plot = self._plot(run, assistant, conversation)
         legs = self.legs(conversation, run)
