@@ -11,6 +11,7 @@ import pytest
 
 from support.corpora import Recorded, recorded
 from wiretape.sandbox.bodies import (
+    NESTED_MAX,
     AssistantFields,
     MetadataFields,
     NewAssistant,
@@ -20,6 +21,7 @@ from wiretape.sandbox.bodies import (
     NewThreadRun,
     ThreadFields,
     ToolOutputs,
+    is_nested,
     read,
 )
 from wiretape.sandbox.content import ImageUrlPart, Text, TextPart
@@ -231,3 +233,17 @@ def test_what_is_not_json_is_refused(body: bytes) -> None:
 
 def test_of_a_key_that_comes_twice_the_last_one_counts() -> None:
     assert read(b'{"model":1,"model":"m"}', NewAssistant).model == "m"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"[" * NESTED_MAX + b"]" * NESTED_MAX, False),
+        (b"[" * (NESTED_MAX + 1) + b"]" * (NESTED_MAX + 1), True),
+        (b"[" + b"{}," * NESTED_MAX + b"{}]", False),
+        (b'["' + b"[" * (NESTED_MAX + 1) + rb"\"[{" + b'"]', False),
+        (b'{"a":' * (NESTED_MAX + 1) + b"1", True),
+    ],
+)
+def test_brackets_count_as_nested_where_they_are_within_each_other(body: bytes, expected: bool) -> None:
+    assert is_nested(body) is expected

@@ -14,11 +14,13 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 
-from support.assistants import FAST, HEADERS, WEATHER, Talk, path_of, talking, text_of
+from support.assistants import FAST, HEADERS, TIME, WEATHER, Talk, path_of, talking, text_of
 from support.command import environment
 from wiretape.errors import ConfigError
+from wiretape.sandbox.acts import ACTS_MAX
 from wiretape.sandbox.keeping import Keeper
 from wiretape.sandbox.options import SandboxOptions
+from wiretape.sandbox.script import script
 from wiretape.sandbox.server import application, served
 from wiretape.sandbox.state import Sandbox
 from wiretape.sandbox.tenants import Tenants
@@ -124,6 +126,32 @@ async def test_what_came_due_while_nobody_served_has_happened(tmp_path: Path) ->
         messages = await talk.ask("GET", f"/v1/threads/{run['thread_id']}/messages")
     assert (ended["status"], ended["completed_at"] - ended["created_at"]) == ("completed", 8)
     assert messages["data"][0]["content"][0]["text"]["value"] == "one two three"
+
+
+async def test_a_run_with_more_left_to_do_than_a_script_may_tell_is_read_again(tmp_path: Path) -> None:
+    told = {"run": [{"acts": [{"think": True}, *[{"say": "a"}] * (ACTS_MAX - 1)]}]}
+    async with kept(tmp_path / "state.db") as talk:
+        talk.sandbox.script = script(told)
+        run = await talk.run(await talk.assistant(tools=[WEATHER, TIME]), "The weather and the clock?")
+    async with kept(tmp_path / "state.db") as talk:
+        assert (await talk.ask("GET", path_of(run)))["status"] == "requires_action"
+
+
+async def test_whatever_is_taken_in_can_be_kept_and_read_again(tmp_path: Path) -> None:
+    async with kept(tmp_path / "state.db") as talk:
+        taken = []
+        for depth in (200, 300, 500):
+            nested: Any = {}
+            for _ in range(depth):
+                nested = {"a": nested}
+            tool = {"type": "function", "function": {"name": "get_weather", "parameters": nested}}
+            made = await talk.ask("POST", "/v1/assistants", {"model": "m", "tools": [tool]})
+            taken.append(talk.status)
+            if talk.status == 200:
+                await talk.run(made["id"], "The weather?")
+    assert taken == [200, 400, 400]
+    async with kept(tmp_path / "state.db") as talk:
+        assert len(talk.sandbox.conversations) == 1
 
 
 async def test_each_key_finds_its_own_again(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ finishes it first. `docs/sandbox.md` explains each for users.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -199,6 +200,11 @@ def read(told: object, where: str) -> tuple[Act, ...]:
     listed = told if isinstance(told, list) else [told]
     if len(listed) > ACTS_MAX:
         raise ActError(f"{where} has {len(listed)} acts; at most {ACTS_MAX} are played")
+    return parsed(listed, where)
+
+
+def parsed(listed: Sequence[object], where: str) -> tuple[Act, ...]:
+    """The same without a bound, for what is left of a run: what came to its mind may have added to its acts."""
     return tuple(_act(one, f"{where}[{number}]") for number, one in enumerate(listed))
 
 

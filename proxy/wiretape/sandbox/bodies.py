@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import accumulate
 from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
@@ -31,6 +33,11 @@ MessageText = Annotated[str, Meta(min_length=1, max_length=256_000)]
 Role = Literal["user", "assistant"]
 Detail = Literal["auto", "low", "high"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+NESTED_MAX = 256
+"""Objects and arrays within each other, in a body."""
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NO_BRACKET = re.compile(rb"[^][{}]+")
 
 OUTPUT_MAX = 1_048_576
 """Characters of one tool's output."""
@@ -234,12 +241,22 @@ Body = TypeVar("Body")
 def read(body: bytes, kind: type[Body]) -> Body:
     """The body as that kind; an empty one counts as `{}`. Raises Refused with the parameter's name."""
     body = body or b"{}"
+    if is_nested(body):
+        raise Refused(400, NOT_JSON)
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError:
         return _look_again(body, kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(400, NOT_JSON) from error
+
+
+def is_nested(body: bytes) -> bool:
+    """Whether JSON is nested so deep that it might be read but not written again, where it is kept within more."""
+    if body.count(b"{") + body.count(b"[") <= NESTED_MAX:
+        return False
+    brackets = _NO_BRACKET.sub(b"", _STRING.sub(b"", body))
+    return max(accumulate(1 if bracket in b"{[" else -1 for bracket in brackets), default=0) > NESTED_MAX
 
 
 def _look_again(body: bytes, kind: type[Body]) -> Body:

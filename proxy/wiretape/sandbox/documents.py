@@ -97,7 +97,7 @@ def conversation(document: bytes, options: SandboxOptions) -> Conversation:
 
 
 def _life(kept: RunDocument, made: Conversation) -> Life:
-    plot = replace(kept.plot, acts=acts.read(list(kept.acts), "acts"))
+    plot = replace(kept.plot, acts=acts.parsed(kept.acts, "acts"))
     life = Life(kept.scene.run, Written((), plot), made.messages, with_passages=False)
     life.scene = kept.scene
     life.steps.update((step.id, step) for step in kept.steps)
