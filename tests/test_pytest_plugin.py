@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +59,23 @@ def test_settings_that_are_not_there_are_named() -> None:
         pass
     with pytest.raises(ConfigError, match=r"the sandbox's settings: .*pace_s"), running(pace_s="x"):
         pass
+    with pytest.raises(ConfigError, match=r"sandbox.pace_s must be a number that is not negative"), running(pace_s=-1):
+        pass
+
+
+def test_files_may_be_named_as_paths(tmp_path: Path) -> None:
+    (tmp_path / "script.toml").write_text(SCRIPT)
+    with running(script=tmp_path / "script.toml", state=tmp_path / "state.db"):
+        assert (tmp_path / "state.db").exists()
+
+
+def test_a_marker_whose_setting_has_no_name_is_refused(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        "import pytest\n@pytest.mark.wiretape_sandbox('script.toml')\ndef test_it(wiretape_sandbox): pass\n"
+    )
+    ran = pytester.runpytest_subprocess()
+    ran.assert_outcomes(errors=1)
+    ran.stdout.fnmatch_lines(["*takes settings by their names*"])
 
 
 def test_the_plugin_imports_nothing_heavy() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from wiretape.sandbox.options import SandboxOptions
 
 KEY = "sk-wiretape-sandbox"
-"""What OPENAI_API_KEY is set to where there is none: any key will do."""
+"""What OPENAI_API_KEY is set to where no `api_key` is: any key will do."""
 MARKER = (
     "wiretape_sandbox(**options): settings of the test's sandbox, as in [sandbox] of wiretape.toml "
     "(seed=…, script=…, pace_s=…); runs do not wait unless told to"
@@ -38,9 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def wiretape_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxServer]:
     """An Assistants server on a free loopback port, for this test alone, in a thread of its own.
 
-    `OPENAI_BASE_URL` and, where there is none, `OPENAI_API_KEY` are set, so that a client finds it by itself.
+    `OPENAI_BASE_URL` and `OPENAI_API_KEY` are set, so that a client finds it by itself.
     """
     marker = request.node.get_closest_marker("wiretape_sandbox")
+    if marker and marker.args:
+        raise pytest.UsageError("the marker wiretape_sandbox takes settings by their names (script=…, seed=…)")
     with running(**(dict(marker.kwargs) if marker else {})) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", server.api_key)
@@ -72,16 +75,19 @@ def running(**settings: Any) -> Iterator[SandboxServer]:  # noqa: ANN401  the op
 def _options(settings: dict[str, Any]) -> SandboxOptions:
     import msgspec  # noqa: PLC0415  as above
 
+    from wiretape.config import Config, checked  # noqa: PLC0415  as above
     from wiretape.errors import ConfigError  # noqa: PLC0415  as above
     from wiretape.sandbox.options import SandboxOptions  # noqa: PLC0415  as above
 
     known = SandboxOptions.__struct_fields__
     if unknown := sorted(set(settings) - set(known)):
         raise ConfigError(f"the sandbox has no setting {unknown[0]}; known are {', '.join(known)}")
+    given = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in settings.items()}
     try:
-        return msgspec.convert({"pace_s": 0.0, "queue_s": 0.0, **settings}, SandboxOptions)
+        options = msgspec.convert({"pace_s": 0.0, "queue_s": 0.0, **given}, SandboxOptions)
     except msgspec.ValidationError as error:
         raise ConfigError(f"the sandbox's settings: {error}") from error
+    return checked(Config(sandbox=options)).sandbox
 
 
 async def _started(options: SandboxOptions) -> Listener:
