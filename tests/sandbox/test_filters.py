@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from wiretape.sandbox.filters import DEPTH_MAX, Filter, check, matches
+from wiretape.sandbox.filters import DEPTH_MAX, PARTS_MAX, Filter, check, matches
 from wiretape.sandbox.refusals import Refused
 
 FILE = {"year": 2024, "lang": "en", "draft": False}
@@ -71,3 +71,17 @@ def test_a_filter_may_not_be_nested_without_end() -> None:
     check(_filter(sent))
     with pytest.raises(Refused, match="nested more than 16 deep"):
         check(_filter({"type": "and", "filters": [sent]}))
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_filter_may_not_have_parts_without_end(joined: bool) -> None:
+    def with_parts(parts: int) -> Filter:
+        one = _compare("eq", "lang", "en")
+        many = (
+            {"type": "or", "filters": [one] * (parts - 1)} if joined else _compare("in", "lang", ["en"] * (parts - 1))
+        )
+        return _filter(many)
+
+    check(with_parts(PARTS_MAX))
+    with pytest.raises(Refused, match="more than 1000 filters and values"):
+        check(with_parts(PARTS_MAX + 1))

@@ -12,6 +12,8 @@ from wiretape.sandbox.refusals import invalid, missing
 
 DEPTH_MAX = 16
 """Filters within filters."""
+PARTS_MAX = 1_000
+"""Filters and listed values of one search, all together: each is held against each file."""
 
 Scalar = str | int | float | bool
 Attributes = Mapping[str, Scalar]
@@ -37,15 +39,26 @@ class Filter(Struct, frozen=True, kw_only=True):
     filters: list[Filter] | None = None
 
 
-def check(sent: Filter, depth: int = 1) -> None:
-    """Raise Refused for a filter that lacks a part, or is nested too deep."""
+def check(sent: Filter) -> None:
+    """Raise Refused for a filter that lacks a part, is nested too deep, or has too many parts."""
+    _check(sent, 1)
+    if _parts(sent) > PARTS_MAX:
+        raise invalid("filters", f"more than {PARTS_MAX} filters and values.")
+
+
+def _parts(sent: Filter) -> int:
+    values = len(sent.value) if isinstance(sent.value, list) else 0
+    return 1 + values + sum(map(_parts, sent.filters or ()))
+
+
+def _check(sent: Filter, depth: int) -> None:
     if depth > DEPTH_MAX:
         raise invalid("filters", f"nested more than {DEPTH_MAX} deep.")
     if sent.type not in _COMPARISONS:
         if sent.filters is None:
             raise missing("filters.filters")
         for inner in sent.filters:
-            check(inner, depth + 1)
+            _check(inner, depth + 1)
     elif sent.key is None:
         raise missing("filters.key")
     elif isinstance(sent.value, list) is not (sent.type in {"in", "nin"}):
