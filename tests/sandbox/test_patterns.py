@@ -85,3 +85,15 @@ def test_a_pattern_that_hangs_a_backtracking_matcher_takes_few_steps(pattern: st
 def test_a_pattern_that_asks_for_too_much_exhausts_its_budget(pattern: str) -> None:
     with pytest.raises(Exhausted):
         list(spelled(language(pattern), 0, 200, Budget(steps=5_000)))
+
+
+@pytest.mark.parametrize("way", ["(ab|cd)", "(ab|c)", "(abc|[d-f])"])
+def test_many_alternatives_one_behind_the_other_cost_no_more_than_their_number(way: str) -> None:
+    pattern = f"^{way * 60}x$"
+    assert re.search(pattern, next(spelled(language(pattern), 0, 200, Budget())))
+
+
+def test_a_class_of_many_ranges_costs_as_many_steps() -> None:
+    many = "".join(chr(0x4E00 + 2 * one) for one in range(900))
+    with pytest.raises(Exhausted):
+        next(spelled(language(f"^[{many}]{{50}}$"), 0, 50, Budget(steps=20_000)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -25,12 +26,15 @@ WAYS_MAX = 64
 """Ways to the same rest of a language that are followed then."""
 NEAR_MAX = 16
 """Code points by which those spellings are longer than a shortest, at first."""
+RANGES_A_STEP = 16
+"""Ranges of a class that are looked through in one step."""
 ASCII_END = 128
 
 
 class Chars(Struct, frozen=True, cache_hash=True):
     """One character in (or, negated, not in) ranges of code points; `ascii` ones hold no character beyond ASCII."""
 
+    nullable: ClassVar[bool] = False
     ranges: tuple[tuple[int, int], ...]
     negated: bool = False
     ascii: bool = False
@@ -45,30 +49,36 @@ class Chars(Struct, frozen=True, cache_hash=True):
 class Empty(Struct, frozen=True, cache_hash=True):
     """The empty text alone."""
 
+    nullable: ClassVar[bool] = True
+
 
 class Chain(Struct, frozen=True, cache_hash=True):
     """One text after another."""
 
     first: Language
     rest: Language
+    nullable: bool
 
 
 class Either(Struct, frozen=True, cache_hash=True):
     """The texts of any; of none there are no texts at all."""
 
     some: tuple[Language, ...]
+    nullable: bool
 
 
 class Both(Struct, frozen=True, cache_hash=True):
     """The texts that all have in common."""
 
     some: tuple[Language, ...]
+    nullable: bool
 
 
 class Besides(Struct, frozen=True, cache_hash=True):
     """All other texts."""
 
     one: Language
+    nullable: bool
 
 
 class Repeat(Struct, frozen=True, cache_hash=True):
@@ -77,14 +87,16 @@ class Repeat(Struct, frozen=True, cache_hash=True):
     one: Language
     least: int
     most: int | None
+    nullable: bool
 
 
 Language = Chars | Empty | Chain | Either | Both | Besides | Repeat
+"""Nodes know whether they are `nullable` (the empty text is among theirs): what stands behind many is asked once."""
 
-NOTHING = Either(())
+NOTHING = Either((), nullable=False)
 EMPTY = Empty()
 ANY = Chars((), negated=True)
-ALL = Repeat(ANY, 0, None)
+ALL = Repeat(ANY, 0, None, nullable=True)
 
 
 def chain(first: Language, rest: Language) -> Language:
@@ -93,7 +105,9 @@ def chain(first: Language, rest: Language) -> Language:
         return NOTHING
     if EMPTY in {first, rest}:
         return rest if first == EMPTY else first
-    return Chain(first.first, chain(first.rest, rest)) if isinstance(first, Chain) else Chain(first, rest)
+    if isinstance(first, Chain):
+        return chain(first.first, chain(first.rest, rest))
+    return Chain(first, rest, first.nullable and rest.nullable)
 
 
 def either(*some: Language) -> Language:
@@ -103,7 +117,7 @@ def either(*some: Language) -> Language:
         flat.update(dict.fromkeys(one.some if isinstance(one, Either) else (one,)))
     if ALL in flat:
         return ALL
-    return next(iter(flat)) if len(flat) == 1 else Either(tuple(flat))
+    return next(iter(flat)) if len(flat) == 1 else Either(tuple(flat), any(one.nullable for one in flat))
 
 
 def both(*some: Language) -> Language:
@@ -114,40 +128,23 @@ def both(*some: Language) -> Language:
     flat.pop(ALL, None)
     if NOTHING in flat:
         return NOTHING
-    return next(iter(flat), ALL) if len(flat) < 2 else Both(tuple(flat))  # noqa: PLR2004  one of one is that one
+    if len(flat) < 2:  # noqa: PLR2004  one of one is that one
+        return next(iter(flat), ALL)
+    return Both(tuple(flat), all(one.nullable for one in flat))
 
 
 def besides(one: Language) -> Language:
     """The complement."""
     if isinstance(one, Besides):
         return one.one
-    return ALL if one == NOTHING else NOTHING if one == ALL else Besides(one)
+    return ALL if one == NOTHING else NOTHING if one == ALL else Besides(one, not one.nullable)
 
 
 def repeat(one: Language, least: int, most: int | None) -> Language:
     """The repetition."""
     if most == 0 or one == EMPTY:
         return EMPTY
-    return one if least == most == 1 else Repeat(one, least, most)
-
-
-def nullable(language: Language) -> bool:  # noqa: PLR0911  one line for each kind of node
-    """Whether the empty text is among them."""
-    match language:
-        case Chars():
-            return False
-        case Empty():
-            return True
-        case Chain(first, rest):
-            return nullable(first) and nullable(rest)
-        case Either(some):
-            return any(map(nullable, some))
-        case Both(some):
-            return all(map(nullable, some))
-        case Besides(one):
-            return not nullable(one)
-        case Repeat(one, least, _):
-            return least == 0 or nullable(one)
+    return one if least == most == 1 else Repeat(one, least, most, least == 0 or one.nullable)
 
 
 def derived(language: Language, point: int, budget: Budget) -> Language:  # noqa: PLR0911  as above
@@ -155,19 +152,20 @@ def derived(language: Language, point: int, budget: Budget) -> Language:  # noqa
     budget.step()
     match language:
         case Chars():
+            budget.step(len(language.ranges) // RANGES_A_STEP)
             return EMPTY if language.holds(point) else NOTHING
         case Empty():
             return NOTHING
         case Chain(first, rest):
             begun = chain(derived(first, point, budget), rest)
-            return either(begun, derived(rest, point, budget)) if nullable(first) else begun
+            return either(begun, derived(rest, point, budget)) if first.nullable else begun
         case Either(some):
             return either(*[derived(one, point, budget) for one in some])
         case Both(some):
             return both(*[derived(one, point, budget) for one in some])
         case Besides(one):
             return besides(derived(one, point, budget))
-        case Repeat(one, least, most):
+        case Repeat(one, least, most, _):
             left = repeat(one, max(least - 1, 0), None if most is None else most - 1)
             return chain(derived(one, point, budget), left)
 
@@ -178,7 +176,7 @@ def matches(language: Language, text: str, budget: Budget) -> bool:
         language = derived(language, ord(letter), budget)
         if language in {ALL, NOTHING}:
             break
-    return nullable(language)
+    return language.nullable
 
 
 def spelled(language: Language, least: int, most: int, budget: Budget) -> Iterator[str]:
@@ -215,9 +213,9 @@ def _walked(
     ways = deque([("", language)])
     while ways:
         text, rest = ways.pop() if walk.deep else ways.popleft()
-        if len(text) >= least and nullable(rest):
+        if len(text) >= least and rest.nullable:
             yield text
-        letters = _letters(alphabet, len(text), walk.letters) if len(text) < most else []
+        letters = _letters(alphabet, len(text), walk.letters, budget) if len(text) < most else []
         for letter in reversed(letters) if walk.deep else letters:
             following = derived(rest, ord(letter), budget)
             place = (following, min(len(text) + 1, least))
@@ -227,21 +225,34 @@ def _walked(
 
 
 def _classes(language: Language) -> Iterator[Chars]:
+    """The classes in a language, in their order; what several ways lead to is looked at once."""
+    met = {id(language)}
+    waiting = [language]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Chars):
+            yield one
+        for below in reversed(_below(one)):
+            if id(below) not in met:
+                met.add(id(below))
+                waiting.append(below)
+
+
+def _below(language: Language) -> tuple[Language, ...]:
     match language:
-        case Chars():
-            yield language
         case Chain(first, rest):
-            yield from _classes(first)
-            yield from _classes(rest)
+            return first, rest
         case Either(some) | Both(some):
-            for one in some:
-                yield from _classes(one)
-        case Besides(one) | Repeat(one, _, _):
-            yield from _classes(one)
+            return some
+        case Besides(one) | Repeat(one):
+            return (one,)
+        case _:
+            return ()
 
 
-def _letters(alphabet: list[Chars], place: int, repeated: int) -> list[str]:
+def _letters(alphabet: list[Chars], place: int, repeated: int, budget: Budget) -> list[str]:
     """Characters to try at a place: some of each class, and where ranges begin, for classes that overlap."""
+    budget.step(sum(len(one.ranges) for one in alphabet) * repeated)
     picked = [_picked(one, place + offset) for offset in range(repeated) for one in alphabet]
     edges = [chr(low) for one in alphabet for low, _ in one.ranges if " " <= chr(low) <= "~"]
     found = dict.fromkeys(letter for letter in (*picked, *edges) if letter)

@@ -26,7 +26,6 @@ from wiretape.sandbox.schema.languages import (
     both,
     chain,
     either,
-    nullable,
     repeat,
 )
 
@@ -139,7 +138,7 @@ def _anchored(where: str, then: Language, *, head: bool) -> Language:
         case "AT_BEGINNING" | "AT_BEGINNING_STRING":
             return then if head else NOTHING
         case "AT_END" | "AT_END_STRING":
-            return EMPTY if nullable(then) else NOTHING
+            return EMPTY if then.nullable else NOTHING
         case _:
             raise Unknown
 
