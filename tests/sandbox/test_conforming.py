@@ -205,6 +205,7 @@ IMPOSSIBLE: dict[str, Any] = {
     "a text too long": {"type": "string", "minLength": 1 << 20},
     "a list too long": {"type": "array", "minItems": 1 << 20},
     "too many texts": {"type": "array", "minItems": 200, "items": {"type": "string", "minLength": 4000}},
+    "a number beyond all doubles": {"type": "number", "minimum": 10**400},
     "three of two": {"type": "array", "minItems": 3, "uniqueItems": True, "items": {"type": "boolean"}},
 }
 

@@ -66,7 +66,9 @@ def choices(parts: Parts) -> list[Json] | None:
 
 def is_number(value: Json) -> bool:
     """Whether this is a number of JSON."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)  # an int may be larger than any double
 
 
 def number(value: Json) -> Fraction | None:
