@@ -238,6 +238,8 @@ def in_words(told: str, where: str) -> tuple[Act, ...]:
 def _value(verb: str, rest: str) -> object:
     """What stands after a verb, as its field's type wants it: number, truth or text."""
     kind = VERBS.get(verb)
-    if kind in {Wait, Pace, Refuse} and rest.replace(".", "", 1).isdigit():
+    if kind in {Wait, Pace, Refuse} and rest.replace(".", "", 1).isdecimal():
         return float(rest) if "." in rest else int(rest)
+    if kind is Search:
+        return rest
     return rest or kind not in {Say, Refusal, Fail, Incomplete, Error}
