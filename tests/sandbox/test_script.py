@@ -100,6 +100,22 @@ async def test_metadata_refuses_a_run_with_any_status() -> None:
         assert not talk.sandbox.conversations
 
 
+async def test_a_rule_refuses_a_run_before_anything_is_made_for_it() -> None:
+    rules = script({"run": [{"when": {"says": "busy"}, "acts": [{"refuse": 429, "retry_after_s": 2}]}]})
+    async with talking(Sandbox(FAST, StepClock(0), rules)) as talk:
+        assistant_id = await talk.assistant()
+        await talk.run(assistant_id, "Are you busy?")
+        assert (talk.status, dict(talk.answers[-1][1])["Retry-After"]) == (429, "2")
+        assert not talk.sandbox.conversations
+        thread = await talk.ask("POST", "/v1/threads", {"messages": [{"role": "user", "content": "Busy?"}]})
+        more = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "busy"}]
+        sent = {"assistant_id": assistant_id}
+        refused = await talk.ask("POST", f"/v1/threads/{thread['id']}/runs", sent)
+        assert (talk.status, refused["error"]["message"]) == (429, "The sandbox was told to refuse this.")
+        await talk.ask("POST", f"/v1/threads/{thread['id']}/runs", {**sent, "additional_messages": more})
+        assert talk.status == 200
+
+
 async def test_acts_go_on_after_the_outputs() -> None:
     told = [{"call": [{"name": "get_weather"}]}, {"call": [{"name": "local_time"}]}, {"say": "Both are known."}]
     async with talking() as talk:

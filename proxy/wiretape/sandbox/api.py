@@ -165,7 +165,7 @@ def create_run(sandbox: Sandbox, call: Call) -> Run | Life:
     conversation = _conversation(sandbox, call)
     check_include(call.query)
     sent = read(call.body, NewRun)
-    sandbox.check_run(sent)
+    sandbox.check_run(sent, conversation.messages.values(), call.now_s)
     sandbox.check_free(conversation, sent)
     shows = includes_passages(call)
     with sandbox.store_in(conversation, len(call.body)):
@@ -176,7 +176,7 @@ def create_run(sandbox: Sandbox, call: Call) -> Run | Life:
 def create_thread_and_run(sandbox: Sandbox, call: Call) -> Run | Life:
     """POST /threads/runs."""
     sent = read(call.body, NewThreadRun)
-    sandbox.check_new_thread(sent)
+    sandbox.check_new_thread(sent, call.now_s)
     conversation = sandbox.create_thread(sent.thread or NewThread(), call.now_s, len(call.body))
     shows = includes_passages(call)
     try:

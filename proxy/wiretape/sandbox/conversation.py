@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -63,7 +63,7 @@ class Conversation:
 
     def add(self, sent: NewMessage, message_id: str, now_s: float) -> Message:
         """Add a message of the client's; whether it may be was checked before."""
-        message = _message(sent, message_id, self.thread.id, now_s)
+        message = new_message(sent, message_id, self.thread.id, now_s)
         self.messages[message.id] = message
         return message
 
@@ -105,24 +105,26 @@ class Conversation:
             raise unknown("run", run_id)
         return self.runs[run_id]
 
-    def reading(self, run: Run, overhead: int) -> tuple[str, int]:
-        """What a run reads: the last user message's text, and the tokens of all messages with `overhead`.
 
-        `last_messages` reads so many; `auto` leaves out the oldest while `max_prompt_tokens` is passed.
-        """
-        read = list(self.messages.values())
-        if run.truncation_strategy.type == "last_messages":
-            read = read[-(run.truncation_strategy.last_messages or 1) :]
-        counts = [count(one.text) for one in read]
-        total, left = overhead + sum(counts), 0
-        while run.max_prompt_tokens is not None and total > run.max_prompt_tokens and left < len(read) - 1:
-            total -= counts[left]
-            left += 1
-        question = next((one.text for one in reversed(read[left:]) if one.role == "user"), "")
-        return question, total
+def reading(messages: Iterable[Message], run: Run, overhead: int) -> tuple[str, int]:
+    """What a run reads: the last user message's text, and the tokens of all messages with `overhead`.
+
+    `last_messages` reads so many; `auto` leaves out the oldest while `max_prompt_tokens` is passed.
+    """
+    read = list(messages)
+    if run.truncation_strategy.type == "last_messages":
+        read = read[-(run.truncation_strategy.last_messages or 1) :]
+    counts = [count(one.text) for one in read]
+    total, left = overhead + sum(counts), 0
+    while run.max_prompt_tokens is not None and total > run.max_prompt_tokens and left < len(read) - 1:
+        total -= counts[left]
+        left += 1
+    question = next((one.text for one in reversed(read[left:]) if one.role == "user"), "")
+    return question, total
 
 
-def _message(sent: NewMessage, message_id: str, thread_id: str, now_s: float) -> Message:
+def new_message(sent: NewMessage, message_id: str, thread_id: str, now_s: float) -> Message:
+    """A message of the client's."""
     now = int(now_s)
     return Message(
         id=message_id,

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from wiretape.errors import ConfigError
-from wiretape.sandbox.acts import REFUSED, REFUSED_TYPE, Act, ActError, Think, in_words, read
+from wiretape.sandbox.acts import REFUSED, REFUSED_TYPE, Act, ActError, Refuse, Think, in_words, read
 from wiretape.sandbox.objects import Assistant, Metadata
 from wiretape.sandbox.refusals import Refused
 from wiretape.sandbox.work import Run
@@ -54,6 +54,11 @@ class RunRule(Struct, frozen=True):
     when: When
     acts: tuple[Act, ...]
 
+    @property
+    def refuses(self) -> bool:
+        """Whether such runs are not created."""
+        return any(isinstance(act, Refuse) for act in self.acts)
+
 
 class RefuseRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Requests to refuse: after the first `after` that fit, `times` of them, or all."""
@@ -80,6 +85,8 @@ class Script(Struct, frozen=True):
 
     runs: tuple[RunRule, ...] = ()
     refusals: tuple[RefuseRule, ...] = ()
+    refuses_runs: bool = False
+    """Whether any rule for runs does."""
 
 
 class _Sent(Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,7 +110,7 @@ def script(told: object) -> Script:
     """A script from what was parsed. Raises ActError or msgspec.ValidationError, which name the place."""
     sent = msgspec.convert(told, _Sent)
     rules = tuple(_rule(one, f"run[{number}]") for number, one in enumerate(sent.run))
-    return Script(rules, sent.refuse)
+    return Script(rules, sent.refuse, refuses_runs=any(rule.refuses for rule in rules))
 
 
 def _rule(told: Mapping[str, Any], where: str) -> RunRule:

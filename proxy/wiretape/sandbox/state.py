@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from wiretape.sandbox.bodies import (
 )
 from wiretape.sandbox.chance import Chance
 from wiretape.sandbox.clock import Clock, SystemClock, VirtualClock
-from wiretape.sandbox.conversation import Conversation
+from wiretape.sandbox.conversation import Conversation, new_message, reading
 from wiretape.sandbox.grounds import check_grounds, messages_of
 from wiretape.sandbox.legs import Legs
 from wiretape.sandbox.library import Library
@@ -216,7 +216,7 @@ class Sandbox:
         return life
 
     def _plot(self, run: Run, assistant: Assistant, conversation: Conversation) -> Plot:
-        question, tokens = conversation.reading(run, overhead(run))
+        question, tokens = reading(conversation.messages.values(), run, overhead(run))
         acts = acts_for(run, assistant, question, self.script)
         return Plot(acts=acts, question=question, context=tokens, pace_s=self.options.pace_s)
 
@@ -226,19 +226,24 @@ class Sandbox:
         named = [one.tool_resources for one in (run, conversation.thread, assistant) if one is not None]
         return Legs(self.chance, self.options, LibraryShelf(self.library, named, conversation.messages.values()))
 
-    def check_run(self, sent: AnyRun) -> None:
-        """Raise Refused for what a run may not be, before anything is changed for it."""
-        self.assistant(sent.assistant_id)
-        for act in told_in(labels(sent.metadata)) or ():
+    def check_run(self, sent: AnyRun, known: Iterable[Message], now_s: float) -> None:
+        """Raise Refused for what a run on these messages may not be, before anything is changed for it."""
+        assistant = self.assistant(sent.assistant_id)
+        if (acts := told_in(labels(sent.metadata))) is None and self.script.refuses_runs:
+            run = new_run(sent, assistant, "", "", now_s)
+            messages = [*known, *(new_message(one, "", "", now_s) for one in messages_of(sent))]
+            question, _ = reading(messages, run, overhead(run))
+            acts = acts_for(run, assistant, question, self.script)
+        for act in acts or ():
             if isinstance(act, Refuse):
                 raise _told_to(act)
         check_attached(messages_of(sent), self.library)
         if len(messages_of(sent)) >= self.options.messages_max:
             raise full("messages_max", self.options.messages_max)
 
-    def check_new_thread(self, sent: NewThreadRun) -> None:
+    def check_new_thread(self, sent: NewThreadRun, now_s: float) -> None:
         """Raise Refused where a run on a new thread may not be, before the thread is made."""
-        self.check_run(sent)
+        self.check_run(sent, (), now_s)
         check_grounds(sent, self.assistant(sent.assistant_id), ())
         for resources in (sent.tool_resources, (sent.thread or NewThread()).tool_resources):
             check_described(resources, self.library)
