@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from support.schemas import NAMES, VALUES, WILD, allows, satisfiable
 from wiretape.sandbox.arguments import arguments
-from wiretape.sandbox.schema.budget import VALUES_MAX
+from wiretape.sandbox.schema.budget import LETTERS_MAX, VALUES_MAX, WHOLE_MAX
 from wiretape.sandbox.words import hints
 
 
@@ -107,3 +107,11 @@ def test_arguments_keep_what_can_be_made_beside_what_cannot() -> None:
     properties = {"city": {"type": "string"}, "odd": {"type": "string", "pattern": "(?<=a)b"}}
     schema = {"properties": properties, "required": ["city", "odd"]}
     assert _made(schema, "in Rome") == {"city": "Rome", "odd": "odd"}
+
+
+def test_calls_that_are_made_at_once_share_the_effort_of_a_few() -> None:
+    names = [f"p{one}" for one in range(15)]
+    schema = {"type": "object", "properties": {one: {"type": "string", "minLength": 4_096} for one in names}}
+    alone, among = (arguments(schema, hints(""), among=calls) for calls in (WHOLE_MAX, 128))
+    assert len(alone) > LETTERS_MAX * 0.9
+    assert 128 * len(among) < 2 * WHOLE_MAX * LETTERS_MAX

@@ -11,6 +11,7 @@ from wiretape.sandbox.acts import Call
 from wiretape.sandbox.calls import CalledFunction, Result
 from wiretape.sandbox.chance import Chance
 from wiretape.sandbox.plot import Stored
+from wiretape.sandbox.words import hints
 from wiretape.sandbox.work import Run
 
 BARE = {"type": "function", "function": {"name": "ping"}}
@@ -114,11 +115,11 @@ def test_hosted_tools_are_used_where_there_is_something_to_use_them_on(
 
 
 def test_a_function_without_parameters_is_called_with_none() -> None:
-    assert mind.made_arguments(_run(BARE), "ping", "ping it") == "{}"
+    assert mind.made_arguments(_run(BARE), "ping", hints("ping it")) == "{}"
 
 
 def test_a_function_that_the_run_does_not_have_is_called_with_none() -> None:
-    assert mind.made_arguments(_run(BARE), "pong", "pong it") == "{}"
+    assert mind.made_arguments(_run(BARE), "pong", hints("pong it")) == "{}"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from wiretape.sandbox.content import Json
 from wiretape.sandbox.objects import JsonObject
-from wiretape.sandbox.schema.budget import STEPS_MAX, Budget, Exhausted, Unknown
+from wiretape.sandbox.schema.budget import STEPS_MAX, Budget, Exhausted, Unknown, shared
 from wiretape.sandbox.schema.offer import Offer
 from wiretape.sandbox.schema.values import MISSING, TRIED_MAX, Maker, Place
 from wiretape.sandbox.words import Hints, hints
@@ -27,20 +27,20 @@ QUOTED_MAX = 80
 _OBJECT = {"type": "object"}
 
 
-def arguments(schema: JsonObject, offered: Hints, *, strict: bool = False) -> str:
+def arguments(schema: JsonObject, offered: Hints, *, strict: bool = False, among: int = 1) -> str:
     """Compact JSON text of an object that the schema allows; a likely one where none can be made.
 
     Optional properties are left out unless the message speaks of them; all are given if none is said to be
-    required, and if the function is strict.
+    required, and if the function is strict. The effort is that of one among so many calls.
     """
     asked = [schema] if schema.get("type") == "object" else [_OBJECT, schema]
-    made = _made(schema, asked, offered, strict=strict)
-    return _text(_guessed(schema, offered) if made is MISSING else made)
+    made = _made(Maker(schema, Offer(offered), shared(among), strict=strict), asked)
+    return _text(_guessed(schema, offered, among) if made is MISSING else made)
 
 
 def conforming(schema: Json, offered: Hints, *, strict: bool = False) -> str | None:
     """Compact JSON text of a value that the schema allows; None where none can be made within bounds."""
-    made = _made(schema, [schema], offered, strict=strict)
+    made = _made(Maker(schema, Offer(offered), Budget(), strict=strict), [schema])
     return None if made is MISSING else _text(made)
 
 
@@ -62,9 +62,8 @@ def formatted(response_format: Json, question: str) -> str | None:
             return None
 
 
-def _made(root: Json, schemas: list[Json], offered: Hints, *, strict: bool) -> Json:
+def _made(maker: Maker, schemas: list[Json]) -> Json:
     """A value that is known to satisfy the schemas, or MISSING."""
-    maker = Maker(root, Offer(offered), Budget(), strict=strict)
     try:
         candidates = islice(maker.values(schemas, Place()), TRIED_MAX)
         return next((one for one in candidates if maker.conforms(schemas, one)), MISSING)
@@ -72,9 +71,9 @@ def _made(root: Json, schemas: list[Json], offered: Hints, *, strict: bool) -> J
         return MISSING
 
 
-def _guessed(schema: JsonObject, offered: Hints) -> Json:
+def _guessed(schema: JsonObject, offered: Hints, among: int) -> Json:
     """An object near the schema: where no value conforms there stands a name."""
-    maker = Maker(schema, Offer(offered), Budget(steps=STEPS_MAX // 10), lenient=True)
+    maker = Maker(schema, Offer(offered), shared(among, STEPS_MAX // 10), lenient=True)
     try:
         found: Json = next(maker.values([_OBJECT, schema], Place()), {})
     except (Exhausted, Unknown, RecursionError):

@@ -19,7 +19,7 @@ from wiretape.sandbox.chance import Chance
 from wiretape.sandbox.content import Json
 from wiretape.sandbox.objects import CodeInterpreter, FileSearch, Function, FunctionTool, JsonObject
 from wiretape.sandbox.plot import Known, Shelf
-from wiretape.sandbox.words import hints, name_words, subjects
+from wiretape.sandbox.words import Hints, name_words, subjects
 from wiretape.sandbox.work import NamedTool, Run
 
 QUOTED_MAX = 80
@@ -105,21 +105,21 @@ def wanted(run: Run, question: str) -> list[str]:
         case NamedTool(function=named):
             return [one.name for one in _functions(run) if named is not None and one.name == named.name][:1]
         case _:
-            return [one.name for one in _functions(run) if _fits(one, question)]
+            said = subjects(question)
+            return [one.name for one in _functions(run) if _fits(one, said)]
 
 
-def made_arguments(run: Run, name: str, question: str) -> str:
-    """Arguments for a function of the run's, as its schema wants them; `{}` for any other."""
+def made_arguments(run: Run, name: str, offered: Hints, among: int = 1) -> str:
+    """Arguments for a function of the run's, one `among` so many, as its schema wants them; `{}` for any other."""
     known = next((one for one in _functions(run) if one.name == name), None)
-    return arguments(_schema(known), hints(question), strict=known.strict is True) if known else "{}"
+    return arguments(_schema(known), offered, strict=known.strict is True, among=among) if known else "{}"
 
 
 def _functions(run: Run) -> list[Function]:
     return [tool.function for tool in run.tools if isinstance(tool, FunctionTool)]
 
 
-def _fits(function: Function, question: str) -> bool:
-    said = subjects(question)
+def _fits(function: Function, said: frozenset[str]) -> bool:
     named = subjects(" ".join(name_words(function.name)))
     return bool(said & named) or bool(said & subjects(_described(function)))
 

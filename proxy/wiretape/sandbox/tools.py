@@ -30,6 +30,7 @@ from wiretape.sandbox.plot import Known, Stored, count
 from wiretape.sandbox.refusals import Refused
 from wiretape.sandbox.stage import Stage, pieces
 from wiretape.sandbox.timeline import PAUSE
+from wiretape.sandbox.words import Hints, hints
 from wiretape.sandbox.work import LastError, RequiredAction, Run, Step, WantedCall, WantedCalls, WantedFunction
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def ask(play: Play, wanted: Sequence[Wanted]) -> None:
         return
     stage = play.stage
     step = stage.open_step(ToolCalls())
-    calls = tuple(_wanted(stage, one, play.plot.question) for one in wanted)
+    offered = hints(play.plot.question)
+    calls = tuple(_wanted(stage, one, offered, len(wanted)) for one in wanted)
     for index, call in enumerate(calls):
         _stream_function(stage, step, index, call)
     action = RequiredAction(submit_tool_outputs=WantedCalls(calls))
@@ -59,10 +61,10 @@ def ask(play: Play, wanted: Sequence[Wanted]) -> None:
     play.over = True
 
 
-def _wanted(stage: Stage, wanted: Wanted, question: str) -> WantedCall:
+def _wanted(stage: Stage, wanted: Wanted, offered: Hints, among: int) -> WantedCall:
     given = wanted.arguments
     if given is None:
-        given = made_arguments(stage.run, wanted.name, question)
+        given = made_arguments(stage.run, wanted.name, offered, among)
     text = given if isinstance(given, str) else msgspec.json.encode(given).decode()
     return WantedCall(id=stage.chance.id("call_"), function=WantedFunction(wanted.name, text))
 

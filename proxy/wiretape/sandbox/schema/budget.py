@@ -8,6 +8,8 @@ STEPS_MAX = 50_000
 """Small steps of checking and spelling, a few microseconds each."""
 LETTERS_MAX = 1 << 16
 """Code points of all texts made."""
+WHOLE_MAX = 8
+"""Answers made at once of which each has the whole effort; more have this much of it together."""
 
 
 class Exhausted(Exception):
@@ -43,3 +45,9 @@ class Budget:
         self._letters -= letters
         if self._letters < 0:
             raise Exhausted
+
+
+def shared(among: int, steps: int = STEPS_MAX) -> Budget:
+    """The effort for one of so many answers that are made at once."""
+    share = max(1, -(-among // WHOLE_MAX))
+    return Budget(VALUES_MAX // share, steps // share, LETTERS_MAX // share)
