@@ -107,8 +107,9 @@ class Stage:
 
     def refer(self, written: str, marker: str, target: Citation | FilePath) -> None:
         """Write a marker that stands for a file, with its annotation: both in one delta (reference 6.4)."""
-        index = max(self._next_index() - 1, 0)
-        before = _text_at(self.draft.scene.parts, index)
+        parts = self.draft.scene.parts
+        index = len(parts) - 1 if parts and isinstance(parts[-1], TextPart) else len(parts)
+        before = _text_at(parts, index)
         start = len(before.value) + written.index(marker)
         mark = Annotation(
             index=len(before.annotations),
