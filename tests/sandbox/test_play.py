@@ -61,6 +61,14 @@ async def test_a_message_that_refers_shows_the_picture_first_and_links_the_file(
     assert {**streamed, "index": 0} == streamed
 
 
+async def test_a_link_without_words_before_it_leaves_the_picture_there() -> None:
+    acts = [{"code": "x", "image": True, "file": "y.csv"}, {"say": "", "refer": True}]
+    async with talking() as talk:
+        events = await _play(talk, acts)
+    parts = dict(events)["thread.message.completed"]["content"]
+    assert [part["type"] for part in parts] == ["image_file", "text"]
+
+
 async def test_a_search_shows_no_results_in_its_delta() -> None:
     async with talking() as talk:
         events = await _play(talk, [{"search": "cake"}, {"reply": True}])
@@ -146,6 +154,22 @@ async def test_completion_tokens_are_bounded_over_the_whole_run() -> None:
     assert run["usage"]["completion_tokens"] <= 4
     assert dict(events)["thread.message.incomplete"]["incomplete_details"] == {"reason": "max_tokens"}
     assert dict(events)["thread.message.incomplete"]["content"][0]["text"]["value"] == "three"
+
+
+@pytest.mark.parametrize(
+    ("acts", "fields"),
+    [
+        ([{"refusal": "I would much rather not say anything about this."}], {}),
+        ([{"code": "", "file": "a-very-long-name.csv"}, {"say": "one two", "refer": True}], {}),
+        ([{"say": "one two three"}], {"effort": "high"}),
+    ],
+)
+async def test_all_that_a_message_costs_counts_for_the_bound(acts: list[dict[str, Any]], fields: Any) -> None:
+    async with talking() as talk:
+        events = await _play(talk, acts, max_completion_tokens=8, **fields)
+    run = dict(events)["thread.run.incomplete"]
+    assert run["incomplete_details"] == {"reason": "max_completion_tokens"}
+    assert run["usage"]["completion_tokens"] <= 8
 
 
 async def test_prompt_tokens_are_bounded_over_all_turns() -> None:

@@ -7,7 +7,7 @@ run, `max_prompt_tokens` and `max_completion_tokens`, are over all its turns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 from msgspec.structs import replace
@@ -153,8 +153,7 @@ class Play:
         spent, self.plot = self.plot.use, replace(self.plot, use=None)
         if spent is not None:
             return tokens(spent.prompt, spent.completion, spent.cached, spent.reasoning)
-        prompt = self.plot.context
-        reasoning = REASONING.get(self.stage.run.reasoning_effort or "", 0)
+        prompt, reasoning = self.plot.context, self._reasoning
         cached = prompt // CACHED_BLOCK * CACHED_BLOCK if prompt >= CACHED_FROM else 0
         return tokens(prompt, completion + reasoning, cached, reasoning)
 
@@ -166,6 +165,18 @@ class Play:
             self.end(incomplete("max_prompt_tokens"))
         return fits
 
+    @property
+    def _room(self) -> int | None:
+        """The completion tokens that are left to the open step; None without a bound."""
+        bound = self.stage.run.max_completion_tokens
+        return None if bound is None else max(0, bound - self.stage.draft.scene.used.completion_tokens)
+
+    @property
+    def _reasoning(self) -> int:
+        """The reasoning tokens of a step, which count for its bound like those that are seen."""
+        wished = REASONING.get(self.stage.run.reasoning_effort or "", 0)
+        return wished if self._room is None else min(wished, self._room)
+
     def _say(self, text: str, *, refer: bool, pace_s: float | None = None) -> None:
         if not self.may_read():
             return
@@ -173,26 +184,23 @@ class Play:
         self.stage.pace_s = self.plot.pace_s if pace_s is None else pace_s
         if refer:
             self._show_pictures()
-        self._write(text)
+        self._write(text, self.stage.write)
         if refer and not self.over:
             self._refer()
         self.stage.pace_s = self.plot.pace_s
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, put: Callable[[Sequence[str]], None]) -> None:
         """Write the words that fit the run's bound on completion tokens; the run ends where not all do."""
-        bound = self.stage.run.max_completion_tokens
-        room = None if bound is None else bound - self.stage.draft.scene.used.completion_tokens
-        fitting = pieces(text) if room is None else _fitting(pieces(text), room)
-        self.stage.write(fitting)
-        self._written = (self._written or 0) + count("".join(fitting))
+        fitting = pieces(text) if self._room is None else _fitting(pieces(text), self._room - self._reasoning)
+        put(fitting)
+        self._written = count("".join(fitting))
         if len("".join(fitting)) < len(text):
             self.end(incomplete("max_completion_tokens"))
 
     def _refuse(self, text: str) -> None:
         if self.may_read():
             self.stage.open_message()
-            self.stage.refuse(pieces(text))
-            self._written = count(text)
+            self._write(text, self.stage.refuse)
 
     def _reply(self) -> None:
         text = mind.reply(self.stage.run, self.plot.question, self.plot.known, self.stage.chance)
@@ -219,8 +227,13 @@ class Play:
             self._mark(f" [{file.name}]({path})", path, FilePath(file.id))
 
     def _mark(self, written: str, marker: str, target: Citation | FilePath) -> None:
-        self.stage.refer(written, marker, target)
-        self._written = (self._written or 0) + count(written)
+        """Write a marker whole; where it does not fit the run's bound the run ends."""
+        length = (self._written or 0) + count(written)
+        if self._room is not None and length > self._room - self._reasoning:
+            self.end(incomplete("max_completion_tokens"))
+        if not self.over:
+            self.stage.refer(written, marker, target)
+            self._written = length
 
 
 def _fitting(words: Sequence[str], room: int) -> list[str]:
