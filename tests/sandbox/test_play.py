@@ -10,6 +10,9 @@ from aiohttp import ClientPayloadError
 
 from support.assistants import FAST, HEADERS, Events, Talk, check, path_of, summed, talking, text_of
 from support.orders import START, findings
+from wiretape.sandbox.acts import Call, Say, Wanted
+from wiretape.sandbox.script import RunRule, Script, When
+from wiretape.sandbox.stage import PIECES_MAX
 from wiretape.sandbox.state import Sandbox, SandboxOptions
 from wiretape.testing import ManualClock, StepClock
 
@@ -274,3 +277,16 @@ async def test_a_run_fails_where_its_schema_allows_nothing() -> None:
         events = await talk.run(await talk.assistant(), "JSON!", stream=True, response_format=form)
     check(events)
     assert "response_format" in dict(events)["thread.run.failed"]["last_error"]["message"]
+
+
+async def test_a_long_text_is_streamed_in_so_many_deltas_and_is_whole() -> None:
+    words, arguments = " word" * (3 * PIECES_MAX), "12345678" * (2 * PIECES_MAX)
+    rules = Script((RunRule(When(), (Say(words), Call((Wanted("f", arguments),)))),))
+    async with talking(Sandbox(FAST, StepClock(0), rules)) as talk:
+        events = await talk.run(await talk.assistant(), "Hi", stream=True)
+    assert len(_deltas(events, "message")) == PIECES_MAX
+    assert text_of(events) == words
+    action = dict(events)["thread.run.requires_action"]["required_action"]
+    assert action["submit_tool_outputs"]["tool_calls"][0]["function"]["arguments"] == arguments
+    assert len(_deltas(events, "run.step")) == PIECES_MAX + 1
+    check(events)

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from support.assistants import FAST, TIME, WEATHER, path_of, talking, text_of
+from wiretape.sandbox.acts import read
+from wiretape.sandbox.script import RunRule, Script, When
 from wiretape.sandbox.state import Sandbox, SandboxOptions
 from wiretape.testing import ManualClock, StepClock
 
@@ -29,6 +31,20 @@ async def test_a_bound_is_kept_and_named(bound: str, asks: list[tuple[str, Any]]
     assert talk.status == 400
     assert answers[-1]["error"]["code"] == "sandbox_full"
     assert bound in answers[-1]["error"]["message"]
+
+
+@pytest.mark.parametrize("act", [{"say": "x" * 99}, {"refusal": "x" * 99}, {"code": "x", "logs": "y" * 99},
+                                 {"call": [{"name": "f", "arguments": "x" * 99}]}, {"search": "x" * 99}])  # fmt: skip
+async def test_what_a_run_makes_takes_room_and_it_fails_where_there_is_none(act: dict[str, Any]) -> None:
+    rules = Script((RunRule(When(), read([act], "acts")),))
+    async with talking(Sandbox(SandboxOptions(stored_bytes_max=420, pace_s=0, queue_s=0), StepClock(0), rules)) as talk:
+        assistant_id = await talk.assistant()
+        first = await talk.run(assistant_id, "Hello", stream=True)
+        second = await talk.run(assistant_id, "Hello", stream=True)
+        await talk.ask("DELETE", f"/v1/threads/{first[1][1]['thread_id']}")
+        third = await talk.run(assistant_id, "Hello", stream=True)
+    assert "stored_bytes_max" in dict(second)["thread.run.failed"]["last_error"]["message"]
+    assert first[-2][0] == third[-2][0] != "thread.run.failed"
 
 
 async def test_deleting_gives_room_back() -> None:

@@ -37,7 +37,7 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
     runs_max: int = 1_000
     """Runs kept in one thread."""
     stored_bytes_max: int = 256 << 20
-    """Bytes of all request bodies and files that are kept; deleting what they made gives its part back."""
+    """Bytes of all request bodies, texts of runs and files that are kept; deleting what holds them gives it back."""
     body_bytes_max: int = 1 << 20
     """Bytes of one request's body, unless it uploads a file."""
     outputs_bytes_max: int = 512 << 10

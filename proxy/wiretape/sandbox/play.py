@@ -37,7 +37,7 @@ from wiretape.sandbox.acts import (
 from wiretape.sandbox.content import Citation, FilePath
 from wiretape.sandbox.ends import COMPLETED, EXPIRED, Fate, close, close_run, failed, incomplete
 from wiretape.sandbox.plot import CHARACTERS_PER_TOKEN, Known, Plot, Shelf, count
-from wiretape.sandbox.refusals import ErrorBody
+from wiretape.sandbox.refusals import ErrorBody, Refused
 from wiretape.sandbox.refusals import Refusal as ErrorAnswer
 from wiretape.sandbox.stage import Stage, pieces
 from wiretape.sandbox.timeline import CUT, ERROR, ErrorObject, Nothing
@@ -165,6 +165,14 @@ class Play:
             self.end(incomplete("max_prompt_tokens"))
         return fits
 
+    def may_keep(self, *texts: str) -> bool:
+        """Whether there is room for what a step is to hold; the run fails where there is none."""
+        try:
+            self.shelf.store(sum(len(text.encode()) for text in texts))
+        except Refused as error:
+            self.end(failed(LastError("server_error", str(error))))
+        return not self.over
+
     @property
     def _room(self) -> int | None:
         """The completion tokens that are left to the open step; None without a bound."""
@@ -178,7 +186,7 @@ class Play:
         return wished if self._room is None else min(wished, self._room)
 
     def _say(self, text: str, *, refer: bool, pace_s: float | None = None) -> None:
-        if not self.may_read():
+        if not (self.may_read() and self.may_keep(text)):
             return
         self.stage.open_message()
         self.stage.pace_s = self.plot.pace_s if pace_s is None else pace_s
@@ -198,7 +206,7 @@ class Play:
             self.end(incomplete("max_completion_tokens"))
 
     def _refuse(self, text: str) -> None:
-        if self.may_read():
+        if self.may_read() and self.may_keep(text):
             self.stage.open_message()
             self._write(text, self.stage.refuse)
 

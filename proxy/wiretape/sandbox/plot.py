@@ -54,6 +54,9 @@ class Shelf(Protocol):
     def keep(self, content: bytes, name: str, at_s: float) -> str:
         """Keep a file that the run has made; gives its id. Raises Refused when there is no room."""
 
+    def store(self, size_bytes: int) -> None:
+        """Count bytes of text as kept in the run's thread. Raises Refused when there is no room."""
+
     @property
     def searchable(self) -> bool:
         """Whether there is anything to search in."""

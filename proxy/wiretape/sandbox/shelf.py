@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from wiretape.sandbox.calls import Passage, Result
 from wiretape.sandbox.content import Json
@@ -17,7 +17,14 @@ OUTPUT = "assistants_output"
 class LibraryShelf:
     """A run's part of the library. What is no longer there is not seen."""
 
-    def __init__(self, library: Library, resources: Sequence[JsonObject], messages: Iterable[Message]) -> None:
+    def __init__(
+        self,
+        library: Library,
+        resources: Sequence[JsonObject],
+        messages: Iterable[Message],
+        store: Callable[[int], None],
+    ) -> None:
+        self.store = store
         self._library = library
         self._stores = list(dict.fromkeys(_named(resources, "file_search", "vector_store_ids")))
         in_resources = _named(resources, "code_interpreter", "file_ids")

@@ -28,6 +28,11 @@ from wiretape.sandbox.objects import Message, Thread
 from wiretape.sandbox.timeline import Draft
 from wiretape.sandbox.work import MessageCreation, MessageId, Run, Step, Usage
 
+PIECES_MAX = 2_000
+"""Deltas that one text is streamed in."""
+FRAGMENT = 8
+"""Characters of a call's arguments in one delta, unless they are many."""
+
 _WORDS = re.compile(r"\s*\S+|\s+\Z")
 
 
@@ -148,8 +153,19 @@ class Stage:
 
 
 def pieces(text: str) -> list[str]:
-    """The text in words, each with the space before it; joined they are the text."""
-    return _WORDS.findall(text)
+    """The text in words, each with the space before it, several in one where there are many; joined they are the text.
+
+    At most PIECES_MAX, since each is a delta that waits in memory.
+    """
+    words = _WORDS.findall(text)
+    size = -(-len(words) // PIECES_MAX)
+    return words if size <= 1 else ["".join(words[at : at + size]) for at in range(0, len(words), size)]
+
+
+def fragments(text: str) -> list[str]:
+    """The text in pieces of the same length, at most PIECES_MAX; joined they are the text."""
+    length = max(FRAGMENT, -(-len(text) // PIECES_MAX))
+    return [text[at : at + length] for at in range(0, len(text), length)]
 
 
 def _text_at(parts: Sequence[Part], index: int) -> Text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -188,6 +189,11 @@ class Sandbox:
             yield
         conversation.stored_bytes += size_bytes
 
+    def keep_in(self, conversation: Conversation, size_bytes: int) -> None:
+        """Keep bytes that a run has made in a thread. Raises Refused without room."""
+        with self.store_in(conversation, size_bytes):
+            pass
+
     def check_free(self, conversation: Conversation, sent: AnyRun) -> None:
         """Raise Refused on a busy or full thread, or for a run with no grounds."""
         conversation.check_free(len(sent.additional_messages or ()))
@@ -224,7 +230,9 @@ class Sandbox:
         """Who writes a run's legs, with the files it can reach by now."""
         assistant = self.assistants.get(run.assistant_id)
         named = [one.tool_resources for one in (run, conversation.thread, assistant) if one is not None]
-        return Legs(self.chance, self.options, LibraryShelf(self.library, named, conversation.messages.values()))
+        store = partial(self.keep_in, conversation)
+        shelf = LibraryShelf(self.library, named, conversation.messages.values(), store)
+        return Legs(self.chance, self.options, shelf)
 
     def check_run(self, sent: AnyRun, known: Iterable[Message], now_s: float) -> None:
         """Raise Refused for what a run on these messages may not be, before anything is changed for it."""

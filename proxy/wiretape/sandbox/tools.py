@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ from wiretape.sandbox.mind import made_arguments
 from wiretape.sandbox.objects import FileSearch
 from wiretape.sandbox.plot import Known, Stored, count
 from wiretape.sandbox.refusals import Refused
-from wiretape.sandbox.stage import Stage, pieces
+from wiretape.sandbox.stage import Stage, fragments, pieces
 from wiretape.sandbox.timeline import PAUSE
 from wiretape.sandbox.words import Hints, hints
 from wiretape.sandbox.work import LastError, RequiredAction, Run, Step, WantedCall, WantedCalls, WantedFunction
@@ -43,17 +42,16 @@ PICTURE = base64.b64decode(
 )
 """A PNG of one pixel: every picture that code draws."""
 
-_FRAGMENTS = re.compile(r".{1,8}", re.DOTALL)
-
 
 def ask(play: Play, wanted: Sequence[Wanted]) -> None:
     """Call functions in one step, and pause for their outputs; the step stays open."""
     if not play.may_read():
         return
-    stage = play.stage
+    stage, offered = play.stage, hints(play.plot.question)
     step = stage.open_step(ToolCalls())
-    offered = hints(play.plot.question)
     calls = tuple(_wanted(stage, one, offered, len(wanted)) for one in wanted)
+    if not play.may_keep(*(one.function.arguments for one in calls)):
+        return
     for index, call in enumerate(calls):
         _stream_function(stage, step, index, call)
     action = RequiredAction(submit_tool_outputs=WantedCalls(calls))
@@ -72,7 +70,7 @@ def _wanted(stage: Stage, wanted: Wanted, offered: Hints, among: int) -> WantedC
 def _stream_function(stage: Stage, step: Step, index: int, call: WantedCall) -> None:
     first = FunctionPiece(name=call.function.name, arguments="", output=None)
     stage.call(step, CallPiece(index=index, id=call.id, type="function", function=first))
-    for fragment in _FRAGMENTS.findall(call.function.arguments):
+    for fragment in fragments(call.function.arguments):
         stage.call(step, CallPiece(index=index, type="function", function=FunctionPiece(arguments=fragment)))
 
 
@@ -89,7 +87,7 @@ def answer(play: Play, outputs: Mapping[str, str]) -> None:
 
 def run_code(play: Play, act: Code) -> None:
     """Let code be run, as far as anybody can see; the run fails where there is no room for what it makes."""
-    if not play.may_read():
+    if not (play.may_read() and play.may_keep(act.code, act.logs)):
         return
     step = play.stage.open_step(ToolCalls())
     try:
@@ -142,6 +140,8 @@ def search(play: Play, query: str) -> None:
     stage, draft = play.stage, play.stage.draft
     ranking, results_max = _ranking(stage.run)
     results = tuple(play.shelf.search(query, results_max, ranking.score_threshold, draft.at_s))
+    if not play.may_keep(query, *(passage.text for one in results for passage in one.content or ())):
+        return
     step = stage.open_step(ToolCalls())
     call = ToolCall(id=stage.chance.id("call_"), type="file_search", file_search=CalledSearch(ranking))
     stage.call(step, CallPiece(index=0, id=call.id, type=call.type, file_search=CalledSearch(ranking)))
