@@ -92,6 +92,16 @@ async def test_a_refusal_that_is_told_a_status_alone_has_words_of_its_own(tmp_pa
     assert refused["error"]["type"] == "invalid_request_error"
 
 
+async def test_each_rule_counts_all_that_fit_it_and_what_it_has_refused() -> None:
+    rules = [{"status": 401, "after": 1, "times": 1}, {"status": 402, "times": 2}, {"status": 403, "after": 3}]
+    async with talking(Sandbox(FAST, StepClock(0), script({"refuse": rules}))) as talk:
+        seen = []
+        for _ in range(5):
+            await talk.ask("GET", "/v1/assistants")
+            seen.append(talk.status)
+    assert seen == [402, 401, 402, 403, 403]
+
+
 async def test_metadata_refuses_a_run_with_any_status() -> None:
     told = '{"refuse": 503, "message": "Busy.", "type": "server_error", "retry_after_s": 1}'
     async with talking() as talk:

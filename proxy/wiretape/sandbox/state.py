@@ -68,6 +68,7 @@ class Sandbox:
         self.options = options or SandboxOptions()
         self.script = script or Script()
         self._met: Counter[int] = Counter()
+        self._refused: Counter[int] = Counter()
         self.clock: Clock = clock or SystemClock()
         self.number = sibling.number if sibling else 0
         self.chance = Chance(f"{self.options.seed}.{self.number}" if sibling else str(self.options.seed))
@@ -258,12 +259,12 @@ class Sandbox:
 
     def obey(self, method: str, path: str) -> None:
         """Raise Refused where the script refuses this request; each that fits a rule is counted by it."""
-        for number, rule in enumerate(self.script.refusals):
-            if rule.fits(method, path):
-                self._met[number] += 1
-                place = self._met[number] - rule.after
-                if place > 0 and (rule.times is None or place <= rule.times):
-                    raise _told_to(rule)
+        fitting = [(number, rule) for number, rule in enumerate(self.script.refusals) if rule.fits(method, path)]
+        self._met.update(number for number, _ in fitting)
+        for number, rule in fitting:
+            if self._met[number] > rule.after and (rule.times is None or self._refused[number] < rule.times):
+                self._refused[number] += 1
+                raise _told_to(rule)
 
 
 def opened(options: SandboxOptions) -> Sandbox:
