@@ -175,6 +175,18 @@ async def test_all_that_a_message_costs_counts_for_the_bound(acts: list[dict[str
     assert run["usage"]["completion_tokens"] <= 8
 
 
+@pytest.mark.parametrize("act", [{"call": [{"name": "get_weather"}]}, {"code": "print(1)"}])
+async def test_a_call_that_does_not_fit_the_bound_is_not_made(act: dict[str, Any]) -> None:
+    async with talking() as talk:
+        events = await _play(talk, [{"say": "Wait."}, act, {"say": "never"}], max_completion_tokens=3)
+        fitting = await _play(talk, [act], max_completion_tokens=4)
+    run = dict(events)["thread.run.incomplete"]
+    assert run["incomplete_details"] == {"reason": "max_completion_tokens"}
+    assert run["usage"]["completion_tokens"] == 2
+    assert "thread.run.step.delta" not in dict(events)
+    assert "thread.run.step.delta" in dict(fitting)
+
+
 async def test_prompt_tokens_are_bounded_over_all_turns() -> None:
     async with talking() as talk:
         events = await _play(talk, [{"say": "a"}, {"say": "never"}], "a" * 400, max_prompt_tokens=256)

@@ -173,6 +173,13 @@ class Play:
             self.end(failed(LastError("server_error", str(error))))
         return not self.over
 
+    def may_write(self, *texts: str) -> bool:
+        """Whether a call fits the run's bound on completion tokens, and the room there is; the run ends where not."""
+        if self._room is not None and sum(map(count, texts)) > self._room - self._reasoning:
+            self.end(incomplete("max_completion_tokens"))
+            return False
+        return self.may_keep(*texts)
+
     @property
     def _room(self) -> int | None:
         """The completion tokens that are left to the open step; None without a bound."""

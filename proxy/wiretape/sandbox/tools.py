@@ -48,10 +48,11 @@ def ask(play: Play, wanted: Sequence[Wanted]) -> None:
     if not play.may_read():
         return
     stage, offered = play.stage, hints(play.plot.question)
-    step = stage.open_step(ToolCalls())
-    calls = tuple(_wanted(stage, one, offered, len(wanted)) for one in wanted)
-    if not play.may_keep(*(one.function.arguments for one in calls)):
+    asked = [_asked(stage.run, one, offered, len(wanted)) for one in wanted]
+    if not play.may_write(*(one.name + one.arguments for one in asked)):
         return
+    step = stage.open_step(ToolCalls())
+    calls = tuple(WantedCall(id=stage.chance.id("call_"), function=one) for one in asked)
     for index, call in enumerate(calls):
         _stream_function(stage, step, index, call)
     action = RequiredAction(submit_tool_outputs=WantedCalls(calls))
@@ -59,12 +60,11 @@ def ask(play: Play, wanted: Sequence[Wanted]) -> None:
     play.over = True
 
 
-def _wanted(stage: Stage, wanted: Wanted, offered: Hints, among: int) -> WantedCall:
+def _asked(run: Run, wanted: Wanted, offered: Hints, among: int) -> WantedFunction:
     given = wanted.arguments
     if given is None:
-        given = made_arguments(stage.run, wanted.name, offered, among)
-    text = given if isinstance(given, str) else msgspec.json.encode(given).decode()
-    return WantedCall(id=stage.chance.id("call_"), function=WantedFunction(wanted.name, text))
+        given = made_arguments(run, wanted.name, offered, among)
+    return WantedFunction(wanted.name, given if isinstance(given, str) else msgspec.json.encode(given).decode())
 
 
 def _stream_function(stage: Stage, step: Step, index: int, call: WantedCall) -> None:
@@ -87,7 +87,7 @@ def answer(play: Play, outputs: Mapping[str, str]) -> None:
 
 def run_code(play: Play, act: Code) -> None:
     """Let code be run, as far as anybody can see; the run fails where there is no room for what it makes."""
-    if not (play.may_read() and play.may_keep(act.code, act.logs)):
+    if not (play.may_read() and play.may_write(act.code) and play.may_keep(act.logs)):
         return
     step = play.stage.open_step(ToolCalls())
     try:
@@ -140,7 +140,7 @@ def search(play: Play, query: str) -> None:
     stage, draft = play.stage, play.stage.draft
     ranking, results_max = _ranking(stage.run)
     results = tuple(play.shelf.search(query, results_max, ranking.score_threshold, draft.at_s))
-    if not play.may_keep(query, *(passage.text for one in results for passage in one.content or ())):
+    if not play.may_keep(query, *_found(results)):
         return
     step = stage.open_step(ToolCalls())
     call = ToolCall(id=stage.chance.id("call_"), type="file_search", file_search=CalledSearch(ranking))
@@ -148,7 +148,8 @@ def search(play: Play, query: str) -> None:
     draft.scene = draft.scene.found((replace(call, file_search=CalledSearch(ranking, results)),))
     stage.close(play.usage(count(query)))
     known = play.plot.known
-    _learn(play, count(query) + _length(results), replace(known, searched=True, results=known.results + results))
+    heard = count(query) + sum(map(count, _found(results)))
+    _learn(play, heard, replace(known, searched=True, results=known.results + results))
 
 
 def _ranking(run: Run) -> tuple[Ranking, int]:
@@ -163,8 +164,8 @@ def _ranking(run: Run) -> tuple[Ranking, int]:
     return ranked, int(given.get("max_num_results") or RESULTS_MAX)
 
 
-def _length(results: Sequence[Result]) -> int:
-    return sum(count(passage.text) for one in results for passage in one.content or ())
+def _found(results: Sequence[Result]) -> list[str]:
+    return [passage.text for one in results for passage in one.content or ()]
 
 
 def _learn(play: Play, tokens: int, known: Known) -> None:
