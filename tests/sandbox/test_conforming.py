@@ -26,8 +26,13 @@ def test_a_conforming_value_is_found_for_every_schema_around_one(schema: dict[st
 
 @given(TANGLED)
 def test_what_is_said_to_conform_does(schema: Any) -> None:
-    made = conforming(schema, hints(""))
-    assert made is None or allows(schema, msgspec.json.decode(made)), made
+    if (made := conforming(schema, hints(""))) is None:
+        return
+    try:
+        allowed = allows(schema, msgspec.json.decode(made))
+    except RecursionError:  # the other validator does not end where a reference goes round
+        return
+    assert allowed, made
 
 
 @given(TANGLED, VALUES | st.sampled_from([0.3, 0.07, 1.1, 1e16, 1.0]))
