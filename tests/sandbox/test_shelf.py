@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from support.assistants import FAST, HEADERS, Events, Talk, path_of, talking, text_of
 from support.orders import START, findings
 from wiretape.sandbox.options import SandboxOptions
@@ -220,3 +222,12 @@ async def test_a_file_that_is_not_there_cannot_be_attached_and_nothing_is_change
         assert len(talk.sandbox.conversations) == 1
     assert {one["error"]["message"] for one in answers} == {"No file found with id 'file-none'."}
     assert listed["data"] == []
+
+
+async def test_a_run_fails_after_too_many_searches() -> None:
+    options = SandboxOptions(pace_s=0, queue_s=0, searches_max=2)
+    async with talking(Sandbox(options, StepClock(0))) as talk:
+        told = msgspec.json.encode([{"search": "a"}] * 3).decode()
+        events = await _asked(talk, await talk.assistant(tools=[SEARCH]), "Hi", metadata={"sandbox": told})
+    assert "searches_max is 2" in dict(events)["thread.run.failed"]["last_error"]["message"]
+    assert [name for name, _ in events].count("thread.run.step.completed") == 2

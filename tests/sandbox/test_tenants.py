@@ -179,22 +179,57 @@ async def test_a_key_that_kept_nothing_leaves_no_place_that_a_new_key_could_shar
         assert [await listed(talk, key) for key in ("other", "any", "third")] == [["theirs"], ["mine"], []]
 
 
-async def test_a_state_that_cannot_be_written_is_said_and_written_later(tmp_path: Path) -> None:
+def _server(talk: Talk) -> Any:
+    """The server behind the sandbox."""
+    return talk.client.app.on_cleanup[-1].__self__  # type: ignore[union-attr]
+
+
+async def test_a_request_that_could_not_be_written_has_not_happened(tmp_path: Path) -> None:
     async with kept(tmp_path / "state.db") as talk:
-        keeper = Keeper(tmp_path / "small.db")
-        server = talk.client.app.on_cleanup[-1].__self__  # type: ignore[union-attr]
-        server.tenants._keeper, whole = keeper, server.tenants._keeper
-        keeper._connection.execute("PRAGMA max_page_count = 10")
-        refused = await talk.ask("POST", "/v1/assistants", {"model": "m", "instructions": "x" * 50_000})
-        assert talk.status == 500
-        keeper._connection.execute("PRAGMA max_page_count = 10000")
-        await talk.ask("GET", "/v1/assistants")
+        first = await talk.assistant()
+        used = talk.sandbox.room.used
+        disk = _server(talk).tenants._keeper._connection
+        disk.execute("PRAGMA max_page_count = 10")
+        large = {"model": "m", "instructions": "x" * 50_000}
+        refused = await talk.ask("POST", "/v1/assistants", large)
+        assert (talk.status, talk.sandbox.room.used) == (500, used)
+        listed = await talk.ask("GET", "/v1/assistants")
+        await talk.ask("DELETE", f"/v1/assistants/{first}")
         assert talk.status == 200
-        assert [one.kind for one in keeper.objects(0)] == ["assistant"]
-        keeper.close()
-        server.tenants._keeper = whole
+        disk.execute("PRAGMA max_page_count = 10000")
+        again = await talk.ask("POST", "/v1/assistants", large)
+    async with kept(tmp_path / "state.db") as talk:
+        left = await talk.ask("GET", "/v1/assistants")
     assert refused["error"]["type"] == "server_error"
     assert "could not keep its state" in refused["error"]["message"]
+    assert [[one["id"] for one in page["data"]] for page in (listed, left)] == [[first], [again["id"]]]
+
+
+async def test_only_so_many_uploads_are_read_at_once() -> None:
+    async with talking(Sandbox(SandboxOptions(uploads_max=1), StepClock(0))) as talk:
+        reader, writer = await asyncio.open_connection(talk.client.host, talk.client.port)
+        head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items() if name != "Content-Type")
+        writer.write(f"POST /v1/files HTTP/1.1\r\nHost: x\r\n{head}Content-Length: 2\r\n\r\nx".encode())
+        while not _server(talk)._uploads.locked():  # noqa: ASYNC110  a task of this very loop takes it
+            await asyncio.sleep(0)
+        second = asyncio.ensure_future(talk.upload("waits for the first"))
+        other = await talk.ask("GET", "/v1/files")
+        assert (other["data"], second.done()) == ([], False)
+        writer.write(b"x")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+        assert (await second).startswith("file-")
+        writer.close()
+
+
+async def test_a_body_that_does_not_come_is_given_up() -> None:
+    async with talking(Sandbox(SandboxOptions(body_s=0.05), StepClock(0))) as talk:
+        reader, writer = await asyncio.open_connection(talk.client.host, talk.client.port)
+        head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
+        writer.write(f"POST /v1/threads HTTP/1.1\r\nHost: x\r\n{head}Content-Length: 2\r\n\r\n{{".encode())
+        answer = await reader.readuntil(b"}\n}")
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"longer than body_s, 0.05 s" in answer
 
 
 def test_a_file_with_something_else_in_it_is_refused(tmp_path: Path) -> None:

@@ -40,9 +40,9 @@ class Chance:
         return choices[int.from_bytes(self._draw()[:8], "big") % len(choices)]
 
     def request_id(self) -> str:
-        """A new `x-request-id`: `req_` and 32 hex digits."""
+        """A new `x-request-id`: `req_` and 32 hex digits; other ones after a restart, when more was drawn before."""
         self._answers += 1
-        return f"req_{self._hashed('answers', self._answers)[:16].hex()}"
+        return f"req_{self._hashed(f'answers {self.drawn}', self._answers)[:16].hex()}"
 
     def processing_ms(self) -> int:
         """A plausible `openai-processing-ms`; nobody waits for it."""

@@ -22,6 +22,12 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
     """Seconds that a virtual clock moves on at each look, twice a request: so a client that polls gets somewhere."""
     api_key: str | None = None
     """The one key that is let in; none lets in any."""
+    searches_max: int = 10
+    """File searches between two pauses of a run; at a further one the run fails."""
+    uploads_max: int = 4
+    """Uploads that are read at once; further ones wait."""
+    body_s: float = 60.0
+    """Seconds that a request's body may take, and wait for others to be read."""
     keys_max: int = 100
     """Keys with a sandbox of their own; a further one is refused."""
     state: str | None = None

@@ -170,8 +170,12 @@ class Play:
         try:
             self.shelf.store(sum(len(text.encode()) for text in texts))
         except Refused as error:
-            self.end(failed(LastError("server_error", str(error))))
+            self.fail(error)
         return not self.over
+
+    def fail(self, error: Refused) -> None:
+        """End the run for a bound of the sandbox's that it has met."""
+        self.end(failed(LastError("server_error", str(error))))
 
     def may_write(self, *texts: str) -> bool:
         """Whether a call fits the run's bound on completion tokens, and the room there is; the run ends where not."""

@@ -49,7 +49,7 @@ class Shelf(Protocol):
     """The files that a run can reach, and where it puts its own."""
 
     def search(self, query: str, results_max: int, threshold: float, at_s: float) -> Sequence[Result]:
-        """What the run's vector stores hold about this, best first."""
+        """What the run's vector stores hold about this, best first. Raises Refused after too many searches."""
 
     def keep(self, content: bytes, name: str, at_s: float) -> str:
         """Keep a file that the run has made; gives its id. Raises Refused when there is no room."""

@@ -7,7 +7,9 @@ and the last says `done`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import nullcontext
 from email.message import Message
 from email.utils import formatdate
 from pathlib import Path
@@ -77,6 +79,7 @@ class Server:
         self.tenants = tenants
         self.options = tenants.first.options
         self.clock = tenants.first.clock
+        self._uploads = asyncio.Semaphore(self.options.uploads_max)
         self._open: dict[web.StreamResponse, Life] = {}
         self._stopping = False
 
@@ -128,15 +131,24 @@ class Server:
         return respond
 
     async def _call(self, request: web.Request) -> Call:
-        _, bytes_max = body_bound(request, self.options)
         return Call(
             ids=request.match_info,
             query=request.query,
-            body=await request.clone(client_max_size=bytes_max).read(),
+            body=await self._body(request),
             content_type=header(request, "Content-Type"),
             now_s=self.clock.now_s(),
             writes=request.method != "GET",
         )
+
+    async def _body(self, request: web.Request) -> bytes:
+        """The whole body; of uploads only so many are read at once, as each is held. Raises Refused for a slow one."""
+        name, bytes_max = body_bound(request, self.options)
+        turn = self._uploads if name == "upload_bytes_max" else nullcontext()
+        try:
+            async with asyncio.timeout(self.options.body_s), turn:
+                return await request.clone(client_max_size=bytes_max).read()
+        except TimeoutError as error:
+            raise Refused(408, f"The request's body took longer than body_s, {self.options.body_s:g} s.") from error
 
     def _content(self, request: web.Request, answer: Content) -> web.Response:
         headers = {**self._headers(request, answer.media_type), "Content-Disposition": disposition(answer.filename)}

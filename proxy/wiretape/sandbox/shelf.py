@@ -9,6 +9,7 @@ from wiretape.sandbox.content import Json
 from wiretape.sandbox.library import Found, Library
 from wiretape.sandbox.objects import JsonObject, Message
 from wiretape.sandbox.plot import Stored
+from wiretape.sandbox.refusals import full
 
 OUTPUT = "assistants_output"
 """The purpose of a file that a run has made."""
@@ -23,8 +24,10 @@ class LibraryShelf:
         resources: Sequence[JsonObject],
         messages: Iterable[Message],
         store: Callable[[int], None],
+        searches_max: int,
     ) -> None:
         self.store = store
+        self._searches_left = self._searches_max = searches_max
         self._library = library
         self._stores = list(dict.fromkeys(_named(resources, "file_search", "vector_store_ids")))
         in_resources = _named(resources, "code_interpreter", "file_ids")
@@ -42,7 +45,10 @@ class LibraryShelf:
         return [Stored(file.id, file.filename) for file in known if file is not None]
 
     def search(self, query: str, results_max: int, threshold: float, at_s: float) -> Sequence[Result]:
-        """What vector stores that have not expired hold about this, best first."""
+        """What vector stores that have not expired hold about this, best first. Raises Refused after too many."""
+        if self._searches_left == 0:
+            raise full("searches_max", self._searches_max)
+        self._searches_left -= 1
         shelves = self._library.shelves
         open_stores = [one for one in self._stores if one in shelves and not shelves[one].has_expired(at_s)]
         found = self._library.search(open_stores, query, at_s, results_max, threshold)

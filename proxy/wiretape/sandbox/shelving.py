@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -40,9 +40,6 @@ class Tracked(Protocol):
     def __contains__(self, key: object, /) -> bool:
         """Whether there is such an object."""
 
-    def touch(self, key: str) -> None:
-        """Say that an object has changed."""
-
     def take_changed(self) -> list[str]:
         """What has changed since this was last asked."""
 
@@ -62,10 +59,13 @@ def changed(sandbox: Sandbox) -> list[Kept]:
     ]
 
 
-def touch(sandbox: Sandbox, lost: Iterable[Kept]) -> None:
-    """Say of what could not be written that it has still changed."""
-    for one in lost:
-        tables(sandbox)[one.kind].touch(one.id)
+def held(sandbox: Sandbox) -> int:
+    """The bytes that are counted for all that a sandbox holds."""
+    library = sandbox.library
+    threads = sum(one.kept_bytes for one in sandbox.conversations.values())
+    files = sum(len(content) for content in library.contents.values())
+    stores = sum(library.stored_bytes.values()) + sum(map(kept_bytes, library.attached.values()))
+    return sum(sandbox.assistant_bytes.values()) + threads + files + stores
 
 
 def _kept(sandbox: Sandbox, kind: str, one: str) -> Kept:

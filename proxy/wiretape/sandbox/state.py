@@ -71,7 +71,7 @@ class Sandbox:
         self._refused: Counter[int] = Counter()
         self.clock: Clock = clock or SystemClock()
         self.number = sibling.number if sibling else 0
-        self.chance = Chance(f"{self.options.seed}.{self.number}" if sibling else str(self.options.seed))
+        self.chance = Chance(f"{self.options.seed}.{self.number}" if self.number else str(self.options.seed))
         self.assistants: Table[Assistant] = Table()
         self.assistant_bytes: dict[str, int] = {}
         self.conversations: Table[Conversation] = Table()
@@ -232,7 +232,7 @@ class Sandbox:
         assistant = self.assistants.get(run.assistant_id)
         named = [one.tool_resources for one in (run, conversation.thread, assistant) if one is not None]
         store = partial(self.keep_in, conversation)
-        shelf = LibraryShelf(self.library, named, conversation.messages.values(), store)
+        shelf = LibraryShelf(self.library, named, conversation.messages.values(), store, self.options.searches_max)
         return Legs(self.chance, self.options, shelf)
 
     def check_run(self, sent: AnyRun, known: Iterable[Message], now_s: float) -> None:

@@ -47,7 +47,7 @@ class Tenants:
         return self.first.sibling(number) if number else self.first
 
     def keep(self, sandbox: Sandbox) -> None:
-        """Write what has changed in a sandbox. Raises Refused where it cannot be written; it is tried again later."""
+        """Write what has changed in a sandbox. Raises Refused where it cannot be written, and undoes it then."""
         changed = shelving.changed(sandbox)
         if self._keeper is None or not changed:
             return
@@ -55,9 +55,17 @@ class Tenants:
         try:
             self._keeper.keep(Tenant(sandbox.number, sandbox.chance.drawn), key_hash, changed)
         except sqlite3.Error as error:
-            shelving.touch(sandbox, changed)
+            self._undo(self._keeper, key_hash, sandbox)
             message = f"The sandbox could not keep its state: {error}. Make room for it, and try again."
             raise rehearsed(500, ErrorBody(message, type="server_error"), None) from error
+
+    def _undo(self, keeper: Keeper, key_hash: bytes, sandbox: Sandbox) -> None:
+        """Go back to what is in the file: what a client was refused must not have happened."""
+        again = sandbox.sibling(sandbox.number)
+        sandbox.room.count(-shelving.held(sandbox))
+        shelving.restore(again, keeper.objects(sandbox.number))
+        again.chance.drawn = sandbox.chance.drawn
+        self._by_hash[key_hash] = again
 
     def close(self) -> None:
         """Let go of the file."""

@@ -22,7 +22,6 @@ from wiretape.sandbox.calls import (
     ToolCalls,
 )
 from wiretape.sandbox.content import ImageFile, Json
-from wiretape.sandbox.ends import failed
 from wiretape.sandbox.mind import made_arguments
 from wiretape.sandbox.objects import FileSearch
 from wiretape.sandbox.plot import Known, Stored, count
@@ -30,7 +29,7 @@ from wiretape.sandbox.refusals import Refused
 from wiretape.sandbox.stage import Stage, fragments, pieces
 from wiretape.sandbox.timeline import PAUSE
 from wiretape.sandbox.words import Hints, hints
-from wiretape.sandbox.work import LastError, RequiredAction, Run, Step, WantedCall, WantedCalls, WantedFunction
+from wiretape.sandbox.work import RequiredAction, Run, Step, WantedCall, WantedCalls, WantedFunction
 
 if TYPE_CHECKING:
     from wiretape.sandbox.play import Play
@@ -93,7 +92,7 @@ def run_code(play: Play, act: Code) -> None:
     try:
         images, files = _made(play, act)
     except Refused as error:
-        play.end(failed(LastError("server_error", str(error))))
+        play.fail(error)
         return
     _stream_code(play.stage, step, act.code, _outputs(act.logs, images))
     play.stage.close(play.usage(count(act.code)))
@@ -139,7 +138,11 @@ def search(play: Play, query: str) -> None:
         return
     stage, draft = play.stage, play.stage.draft
     ranking, results_max = _ranking(stage.run)
-    results = tuple(play.shelf.search(query, results_max, ranking.score_threshold, draft.at_s))
+    try:
+        results = tuple(play.shelf.search(query, results_max, ranking.score_threshold, draft.at_s))
+    except Refused as error:
+        play.fail(error)
+        return
     if not play.may_keep(query, *_found(results)):
         return
     step = stage.open_step(ToolCalls())
