@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -22,9 +21,10 @@ from wiretape.cassette.plan import Mode
 from wiretape.cassette.show import printable
 from wiretape.config import NONE, SANDBOX, Config, checked, upstreams
 from wiretape.edge import listen
+from wiretape.edge.address import Address, Reserved, parse_address, reserve
 from wiretape.edge.admin import Health, admin
 from wiretape.edge.arrival import new_bits
-from wiretape.edge.listen import Address, Listener, parse_address
+from wiretape.edge.listen import Listener
 from wiretape.edge.modes import Auto, Forward, Record, Replay, Source
 from wiretape.edge.recording import Recording
 from wiretape.edge.relay import Relay
@@ -67,7 +67,7 @@ class Outcome(Struct, frozen=True):
 
 async def start_sandbox(options: SandboxOptions, address: Address) -> Listener:
     """Start an Assistants server of its own. Raises ConfigError for a script or a state that cannot be read."""
-    reserved = listen.reserve(address)
+    reserved = reserve(address)
     try:
         return await listen.application(served(options), reserved)
     except ConfigError:
@@ -169,9 +169,9 @@ class Proxy:
         await self._listen(*addresses)
         self._started = True
 
-    def _reserved(self, address: str) -> socket.socket:
+    def _reserved(self, address: str) -> Reserved:
         """Take an address first of all, so that one in use is found before anything is opened or written."""
-        reserved = listen.reserve(parse_address(address))
+        reserved = reserve(parse_address(address), mode=self.config.edge.socket_bits)
         self._open.callback(reserved.close)
         return reserved
 
@@ -222,14 +222,14 @@ class Proxy:
         self._open.push_async_callback(asyncio.to_thread, self._seal, self._recording)
         return self._recording
 
-    async def _listen(self, traffic: socket.socket, admin_socket: socket.socket) -> None:
+    async def _listen(self, traffic: Reserved, admin_reserved: Reserved) -> None:
         self.traffic = await listen.traffic(self.relay, traffic, self.config.edge)
         self._open.push_async_callback(self.traffic.close)
         health = Health(
             ready=lambda: not self.relay.draining,
             metrics=lambda: (self._telemetry.prometheus_text(), PROMETHEUS_CONTENT_TYPE),
         )
-        self.admin = await listen.application(admin(health), admin_socket)
+        self.admin = await listen.application(admin(health), admin_reserved)
         self._open.push_async_callback(self.admin.close)
 
     def _stop_sweeping(self) -> None:

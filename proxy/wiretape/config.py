@@ -18,7 +18,8 @@ import msgspec
 from msgspec import Struct, structs
 
 from wiretape.cassette.plan import Mode
-from wiretape.edge.listen import EdgeOptions, parse_address
+from wiretape.edge.address import parse_address
+from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.sessions import SessionOptions
 from wiretape.edge.upstream import UpstreamOptions
@@ -38,9 +39,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every setting, with its default."""
 
     listen: str = "127.0.0.1:8787"
-    """Traffic listener, `host:port`; port 0 picks a free one."""
+    """Traffic listener, `host:port` or `unix:/path`; port 0 picks a free one."""
     admin: str = "127.0.0.1:8788"
-    """Admin listener (`/healthz`, `/readyz`, `/metrics`), `host:port`."""
+    """Admin listener (`/healthz`, `/readyz`, `/metrics`), `host:port` or `unix:/path`."""
     upstream: str | tuple[UpstreamOptions, ...] = SANDBOX
     """`sandbox` (the embedded server), a URL, or in the file one or more `[[upstream]]` tables."""
     mode: Mode = Mode.FORWARD
@@ -119,6 +120,7 @@ def _problems(config: Config) -> Iterator[str]:
     yield from _numbers_out_of_range(config, "")
     for address in (config.listen, config.admin):
         parse_address(address)
+    yield from _listen_problems(config)
     yield from _ledger_problems(config.ledger)
     yield from _mode_problems(config)
     yield from _upstream_problems(config)
@@ -132,6 +134,13 @@ def _numbers_out_of_range(options: Struct, path: str) -> Iterator[str]:
                 yield from _numbers_out_of_range(one, f"{path}{name}.")
             elif isinstance(one, int | float) and not 0 <= one < math.inf:
                 yield f"{path}{name} must be a number that is not negative; got {one:g}"
+
+
+def _listen_problems(config: Config) -> Iterator[str]:
+    try:
+        _ = config.edge.socket_bits
+    except ValueError:
+        yield f"edge.socket_mode is a mode in octal, such as 0600; got {config.edge.socket_mode!r}"
 
 
 def _ledger_problems(ledger: str) -> Iterator[str]:

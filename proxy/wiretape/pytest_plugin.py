@@ -92,6 +92,6 @@ def _options(settings: dict[str, Any]) -> SandboxOptions:
 
 async def _started(options: SandboxOptions) -> Listener:
     from wiretape.app import start_sandbox  # noqa: PLC0415  as above
-    from wiretape.edge.listen import Address  # noqa: PLC0415  as above
+    from wiretape.edge.address import Address  # noqa: PLC0415  as above
 
     return await start_sandbox(options, Address("127.0.0.1", 0))

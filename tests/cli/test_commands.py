@@ -58,6 +58,27 @@ async def test_serve_says_where_it_listens_and_a_curl_that_works(tmp_path: Path)
         assert health.endswith(b"ok\n")
 
 
+async def test_the_curl_for_a_unix_socket_works_too(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "wiretape", "serve", "--listen", f"unix:{tmp_path}/s", "--admin", "127.0.0.1:0",
+        "--ledger", "none", cwd=tmp_path, env=environment(tmp_path), stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    said = [(await process.stderr.readline()).decode() for _ in range(5)]
+    assert said[2].startswith(f"  curl -N --unix-socket {tmp_path}/s http://localhost/v1/threads/runs")
+    if shutil.which("curl"):
+        curl = await asyncio.create_subprocess_exec("sh", "-c", "".join(said[2:]), stdout=-1, stderr=-1)
+        got, _ = await curl.communicate()
+        assert got.endswith(b"event: done\ndata: [DONE]\n\n")
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
+
+
+async def test_the_sandbox_alone_listens_on_a_port(tmp_path: Path) -> None:
+    ran = await wiretape("sandbox", "--listen", "unix:/s", cwd=tmp_path)
+    assert (ran.code, ran.err) == (2, "wiretape: the sandbox listens on host:port; got 'unix:/s'\n")
+
+
 async def test_sigterm_ends_with_zero(tmp_path: Path) -> None:
     async with running("serve", "--ledger", "none", cwd=tmp_path) as (process, _):
         process.send_signal(signal.SIGTERM)
@@ -99,6 +120,14 @@ async def test_record_passes_on_the_commands_exit_code(tmp_path: Path, quiet: li
 async def test_a_command_that_is_not_there_is_wrong_usage(tmp_path: Path, quiet: list[str]) -> None:
     ran = await wiretape("record", "x", *quiet, "--", "no-such-command-here", cwd=tmp_path)
     assert (ran.code, ran.err) == (2, "wiretape: cannot run no-such-command-here: there is no such command\n")
+    assert not (tmp_path / "cassettes").exists()
+
+
+async def test_a_command_needs_a_base_url_which_no_unix_socket_has(tmp_path: Path, quiet: list[str]) -> None:
+    ran = await wiretape("record", "x", *quiet[2:], "--listen", f"unix:{tmp_path}/s", "--", "true", cwd=tmp_path)
+    assert (ran.code, ran.err) == (
+        2, "wiretape: a command is given a base URL, which no unix socket has: use --listen 127.0.0.1:0\n",
+    )  # fmt: skip
     assert not (tmp_path / "cassettes").exists()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
-BOTH = frozenset({"test_relay", "test_modes", "test_admin"})
+BOTH = frozenset({"test_relay", "test_modes", "test_admin", "test_listeners", "test_upstreams"})
 
 
 def pytest_asyncio_loop_factories(

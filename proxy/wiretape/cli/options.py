@@ -17,8 +17,8 @@ _OPTIONS = (
     click.option(
         "--config", "file", type=click.Path(path_type=Path), help="Configuration file [default: wiretape.toml]"
     ),
-    click.option("--listen", help="Traffic listener, host:port [127.0.0.1:8787]"),
-    click.option("--admin", help="Admin listener, host:port [127.0.0.1:8788]"),
+    click.option("--listen", help="Traffic listener, host:port or unix:/path [127.0.0.1:8787]"),
+    click.option("--admin", help="Admin listener, host:port or unix:/path [127.0.0.1:8788]"),
     click.option("--upstream", help="`sandbox` (the embedded server) or a URL [sandbox]"),
     click.option("--cassette-dir", help="Where a bare cassette name lies [cassettes]"),
     click.option("--profile", help="`production` refuses what production must not do"),

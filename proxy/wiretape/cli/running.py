@@ -19,7 +19,7 @@ import msgspec
 from wiretape.app import Outcome, Proxy
 from wiretape.cassette.plan import Mode
 from wiretape.config import Config
-from wiretape.edge.listen import Address
+from wiretape.edge.address import Address, UnixAddress, parse_address
 from wiretape.errors import ConfigError, UsageError
 
 _LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  what a child is told instead of a wildcard
@@ -43,7 +43,7 @@ async def run(
     config: Config, command: Sequence[str], announce: Callable[[Proxy], Awaitable[None]]
 ) -> tuple[int, Outcome]:
     """Start, announce, wait for the command or a signal, close; gives the command's exit code and what is left."""
-    _check_command(command)
+    _check_command(command, config.listen)
     with _ready_file(config.ready_file) as tell_ready:
         proxy = await Proxy.start(config, log=sys.stderr)
         signals = Signals(proxy.hurry)
@@ -84,6 +84,7 @@ class Signals:
 def environment(proxy: Proxy, environ: Mapping[str, str]) -> dict[str, str]:
     """Give a command's environment: the base URL, a key where replay needs none, loopback past any proxy."""
     address = proxy.traffic.address
+    assert not isinstance(address, UnixAddress)  # noqa: S101  refused before the start
     reached = Address(_LOOPBACKS.get(address.host, address.host), address.port)
     no_proxy = _no_proxy(environ)
     ours = {"OPENAI_BASE_URL": f"http://{reached}/v1", "NO_PROXY": no_proxy, "no_proxy": no_proxy}
@@ -99,8 +100,10 @@ def _no_proxy(environ: Mapping[str, str]) -> str:
     return ",".join(dict.fromkeys(filter(None, (*known, "127.0.0.1,localhost,::1"))))
 
 
-def _check_command(command: Sequence[str]) -> None:
-    """Find a mistyped command before anything is recorded, or recorded over."""
+def _check_command(command: Sequence[str], listen: str) -> None:
+    """Find a mistyped command before anything is recorded, or recorded over; raises UsageError."""
+    if command and isinstance(parse_address(listen), UnixAddress):
+        raise UsageError("a command is given a base URL, which no unix socket has: use --listen 127.0.0.1:0")
     if command and shutil.which(command[0]) is None:
         raise UsageError(f"cannot run {command[0]}: there is no such command")
 

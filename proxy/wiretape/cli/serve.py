@@ -17,7 +17,8 @@ from wiretape.cassette.plan import Mode
 from wiretape.cli.options import effective, proxy_options
 from wiretape.cli.running import Signals, run, run_loop
 from wiretape.config import Config, Effective, checked
-from wiretape.edge.listen import parse_address
+from wiretape.edge.address import UNIX, UnixAddress, parse_address
+from wiretape.errors import UsageError
 from wiretape.sandbox.options import SandboxOptions
 
 ANY_KEY = "any-key"
@@ -123,7 +124,10 @@ def sandbox(file: Path | None, listen: str, **flags: Any) -> None:  # noqa: ANN4
 
 
 async def _sandbox(address: str, options: SandboxOptions) -> None:
-    listener = await start_sandbox(options, parse_address(address))
+    where = parse_address(address)
+    if isinstance(where, UnixAddress):
+        raise UsageError(f"the sandbox listens on host:port; got {address!r}")
+    listener = await start_sandbox(options, where)
     try:
         key = "any key will do" if options.api_key is None else "one key is let in"
         click.echo(f"The sandbox listens on {listener.url}; {key}.{await _example(options, listener.url)}")
@@ -135,7 +139,7 @@ async def _sandbox(address: str, options: SandboxOptions) -> None:
 async def _announce(proxy: Proxy) -> None:
     click.echo(f"Wiretape ({proxy.config.mode}) listens on {proxy.traffic.url}, admin on {proxy.admin.url}", err=True)
     if proxy.sandbox is not None and proxy.config.mode is Mode.FORWARD:
-        example = await _example(proxy.config.sandbox, proxy.sandbox.url, proxy.traffic.url)
+        example = await _example(proxy.config.sandbox, proxy.sandbox.url, _for_curl(proxy.traffic.url))
         click.echo(f"Its upstream is the embedded sandbox: no key, no network.{example}", err=True)
 
 
@@ -153,6 +157,11 @@ async def _example(options: SandboxOptions, sandbox_url: str, url: str | None = 
             return ""
         shown = ANY_KEY if options.api_key is None else "$OPENAI_API_KEY"
         return " Try:\n" + _CURL.format(url=url or sandbox_url, key=shown, assistant=(await made.json())["id"])
+
+
+def _for_curl(url: str) -> str:
+    path = url.removeprefix(UNIX)
+    return url if path == url else f"--unix-socket {path} http://localhost"
 
 
 def _own_ids(found: Effective) -> Config:

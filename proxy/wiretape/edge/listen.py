@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from msgspec import Struct
 
+from wiretape.edge.address import Address, Reserved, UnixAddress
 from wiretape.edge.respond import refuse
-from wiretape.errors import BadRequest, ConfigError, InternalError
+from wiretape.errors import BadRequest, InternalError
 
 INTERNAL = 500
 # aiohttp would print the raw bytes of a request it cannot read, and a key may stand in them.
 _SILENT = logging.getLogger("wiretape.silent")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
-BACKLOG = 128
+MODE_MAX = 0o777
 CUT_S = 0.05
 """Seconds aiohttp gives a connection at the end. We have drained before; and 0 would mean for ever."""
 
@@ -35,25 +35,15 @@ class EdgeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Bytes of a request body that `replay` and `auto` hold to match it."""
     streams_max: int = 4_096
     """Exchanges in flight; one more is answered 503."""
+    socket_mode: str = "0600"
+    """Mode of a unix socket that is listened on, in octal."""
 
-
-class Address(Struct, frozen=True):
-    """A host and a port; port 0 picks a free one."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-def parse_address(text: str) -> Address:
-    """Read `host:port`; an IPv6 host stands in brackets. Raises ConfigError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:  # noqa: PLR2004
-        raise ConfigError(f"an address is host:port, such as 127.0.0.1:8787; got {text!r}")
-    return Address(host.strip("[]"), int(port))
+    @property
+    def socket_bits(self) -> int:
+        """The mode as a number; raises ValueError where the text is no mode."""
+        if not self.socket_mode.isdigit() or not 0 <= (bits := int(self.socket_mode, 8)) <= MODE_MAX:
+            raise ValueError(self.socket_mode)
+        return bits
 
 
 class _Connection(web.RequestHandler):
@@ -82,22 +72,29 @@ class _Server(web.Server):
 class Listener:
     """One open listening socket and the server behind it."""
 
-    def __init__(self, runner: web.BaseRunner, address: Address) -> None:
+    def __init__(self, runner: web.BaseRunner, reserved: Reserved) -> None:
         self._runner = runner
-        self.address = address
+        self._reserved = reserved
+
+    @property
+    def address(self) -> Address | UnixAddress:
+        """Where it listens, with the port that was picked."""
+        return self._reserved.address
 
     @property
     def url(self) -> str:
-        """The listener's address as an http URL."""
-        return f"http://{self.address}"
+        """The address as an http URL, or as `unix:/path`."""
+        return str(self.address) if isinstance(self.address, UnixAddress) else f"http://{self.address}"
 
     async def stop_accepting(self) -> None:
-        """Close the listening socket; exchanges in flight go on."""
+        """Close the listening socket, and remove its file if it is a unix socket's; exchanges in flight go on."""
+        self._reserved.vanish()
         for site in list(self._runner.sites):
             await site.stop()
 
     async def close(self) -> None:
         """Close the socket and every connection, also one whose client does not read what is left for it."""
+        self._reserved.vanish()
         server = self._runner.server
         transports = [one.transport for one in server.connections] if server else []
         await self._runner.cleanup()
@@ -106,23 +103,8 @@ class Listener:
                 transport.abort()
 
 
-def reserve(address: Address) -> socket.socket:
-    """Take an address before anything answers on it; raises ConfigError when it is taken or not ours."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    reserved = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        reserved.bind((address.host, address.port))
-        reserved.listen(BACKLOG)  # binding alone would let another bind as well, and fail only later
-    except (OSError, UnicodeError, TypeError, ValueError) as error:
-        reserved.close()
-        reason = getattr(error, "strerror", None) or "no such host"
-        raise ConfigError(f"cannot listen on {address}: {reason}; choose another, or port 0") from error
-    return reserved
-
-
 async def traffic(
-    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], reserved: socket.socket, options: EdgeOptions
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], reserved: Reserved, options: EdgeOptions
 ) -> Listener:
     """Listen for traffic."""
     server = _Server(
@@ -139,13 +121,12 @@ async def traffic(
     return await _listen(web.ServerRunner(server, shutdown_timeout=CUT_S), reserved)
 
 
-async def application(app: web.Application, reserved: socket.socket) -> Listener:
+async def application(app: web.Application, reserved: Reserved) -> Listener:
     """Listen for an aiohttp application (admin, sandbox)."""
     return await _listen(web.AppRunner(app, access_log=None, shutdown_timeout=CUT_S), reserved)
 
 
-async def _listen(runner: web.BaseRunner, reserved: socket.socket) -> Listener:
+async def _listen(runner: web.BaseRunner, reserved: Reserved) -> Listener:
     await runner.setup()
-    await web.SockSite(runner, reserved).start()
-    host, port = reserved.getsockname()[:2]
-    return Listener(runner, Address(host, port))
+    await web.SockSite(runner, reserved.socket).start()
+    return Listener(runner, reserved)
