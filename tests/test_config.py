@@ -73,6 +73,13 @@ def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
         ("[edge]\nstreams_max = -1", "edge.streams_max must be a number that is not negative; got -1"),
         ('listen = "nonsense"', "an address is host:port"),
         ('admin = "x:99999999"', "an address is host:port"),
+        ('listen = "unix:/s"\ntls_cert = "c.pem"', "a unix socket needs no TLS: its file's mode says who may connect"),
+        ('upstream = "unix:here"', "a unix socket is unix:/path, with an absolute path; got 'unix:here'"),
+        (
+            '[[upstream]]\nurl = "https://a"\nsocket = "/s"',
+            "upstream default: TLS is not spoken through a unix socket; use an http:// URL beside `socket`",
+        ),
+        ('[[upstream]]\nurl = "http://a"\nsocket = "s"', "a unix socket is unix:/path, with an absolute path"),
         ('listen = "unix:here"', "a unix socket is unix:/path, with an absolute path; got 'unix:here'"),
         ('[edge]\nsocket_mode = "rw"', "edge.socket_mode is a mode in octal, such as 0600; got 'rw'"),
         ('[edge]\nsocket_mode = "0888"', "edge.socket_mode is a mode in octal"),

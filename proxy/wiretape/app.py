@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -31,6 +32,7 @@ from wiretape.edge.relay import Relay
 from wiretape.edge.routes import Prefixes
 from wiretape.edge.sessions import Sessions
 from wiretape.edge.store import Sealed, load, stem_of, tape_path
+from wiretape.edge.tls import server_context
 from wiretape.edge.upstream import ClientUpstream, UpstreamOptions
 from wiretape.errors import ConfigError
 from wiretape.ledger.options import parse_ledger_url
@@ -217,13 +219,13 @@ class Proxy:
         stem = stem_of(self.config.cassette[0], Path(self.config.cassette_dir))
         over = self.config.mode is Mode.REWRITE
         by = f"wiretape {__version__}"
-        where = ", ".join(one.name if one.name == SANDBOX else one.url for one in behind)
+        where = ", ".join(one.name if one.name == SANDBOX else one.place for one in behind)
         self._recording = Recording.open(stem, where, by, time.time_ns(), self.config.record, over=over)
         self._open.push_async_callback(asyncio.to_thread, self._seal, self._recording)
         return self._recording
 
     async def _listen(self, traffic: Reserved, admin_reserved: Reserved) -> None:
-        self.traffic = await listen.traffic(self.relay, traffic, self.config.edge)
+        self.traffic = await listen.traffic(self.relay, traffic, self.config.edge, tls=_tls(self.config))
         self._open.push_async_callback(self.traffic.close)
         health = Health(
             ready=lambda: not self.relay.draining,
@@ -274,5 +276,13 @@ def _ledger(config: Config) -> tuple[LedgerSink, ...]:
     return () if config.ledger == NONE else (LedgerSink(parse_ledger_url(config.ledger), config.audit),)
 
 
+def _tls(config: Config) -> ssl.SSLContext | None:
+    return None if config.tls_cert is None else server_context(config.tls_cert, config.tls_key)
+
+
 def _peers(behind: tuple[UpstreamOptions, ...]) -> dict[str, Peer]:
-    return {one.name: Peer(urlsplit(one.url).hostname or "", urlsplit(one.url).port) for one in behind}
+    return {one.name: _peer(one) for one in behind}
+
+
+def _peer(one: UpstreamOptions) -> Peer:
+    return Peer(one.socket) if one.socket else Peer(urlsplit(one.url).hostname or "", urlsplit(one.url).port)

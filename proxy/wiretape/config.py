@@ -12,13 +12,13 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct, structs
 
 from wiretape.cassette.plan import Mode
-from wiretape.edge.address import parse_address
+from wiretape.edge.address import UNIX
+from wiretape.edge.checks import listen_problems, upstream_problems
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.sessions import SessionOptions
@@ -33,6 +33,8 @@ FILE = "wiretape.toml"
 ENV_PREFIX = "WIRETAPE_"
 SANDBOX = "sandbox"
 NONE = "none"
+LOCALHOST = "localhost"
+"""`Host` towards an upstream that is only a unix socket."""
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,8 +44,12 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Traffic listener, `host:port` or `unix:/path`; port 0 picks a free one."""
     admin: str = "127.0.0.1:8788"
     """Admin listener (`/healthz`, `/readyz`, `/metrics`), `host:port` or `unix:/path`."""
+    tls_cert: str | None = None
+    """PEM file with the traffic listener's certificate and chain; with it, the listener speaks TLS 1.2 or newer."""
+    tls_key: str | None = None
+    """PEM file with its key, without a passphrase; without it, the key is in the certificate's file."""
     upstream: str | tuple[UpstreamOptions, ...] = SANDBOX
-    """`sandbox` (the embedded server), a URL, or in the file one or more `[[upstream]]` tables."""
+    """`sandbox` (the embedded server), a URL, `unix:/path`, or in the file one or more `[[upstream]]` tables."""
     mode: Mode = Mode.FORWARD
     """`forward`, `record`, `rewrite`, `replay` or `auto`."""
     cassette: tuple[str, ...] = ()
@@ -100,8 +106,14 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None
 def upstreams(config: Config) -> tuple[UpstreamOptions, ...]:
     """Give the upstreams; none for the sandbox, whose address is not known before it listens."""
     if isinstance(config.upstream, str):
-        return () if config.upstream == SANDBOX else (UpstreamOptions(url=config.upstream),)
+        return () if config.upstream == SANDBOX else (_named_alone(config.upstream),)
     return config.upstream
+
+
+def _named_alone(upstream: str) -> UpstreamOptions:
+    if upstream.startswith(UNIX):
+        return UpstreamOptions(url=f"http://{LOCALHOST}", socket=upstream.removeprefix(UNIX))
+    return UpstreamOptions(url=upstream)
 
 
 def checked(config: Config) -> Config:
@@ -118,9 +130,7 @@ def checked(config: Config) -> Config:
 def _problems(config: Config) -> Iterator[str]:
     """Find what is wrong, one thing after the other; the first is told."""
     yield from _numbers_out_of_range(config, "")
-    for address in (config.listen, config.admin):
-        parse_address(address)
-    yield from _listen_problems(config)
+    yield from listen_problems((config.listen, config.admin), config.edge, config.tls_cert, config.tls_key)
     yield from _ledger_problems(config.ledger)
     yield from _mode_problems(config)
     yield from _upstream_problems(config)
@@ -134,13 +144,6 @@ def _numbers_out_of_range(options: Struct, path: str) -> Iterator[str]:
                 yield from _numbers_out_of_range(one, f"{path}{name}.")
             elif isinstance(one, int | float) and not 0 <= one < math.inf:
                 yield f"{path}{name} must be a number that is not negative; got {one:g}"
-
-
-def _listen_problems(config: Config) -> Iterator[str]:
-    try:
-        _ = config.edge.socket_bits
-    except ValueError:
-        yield f"edge.socket_mode is a mode in octal, such as 0600; got {config.edge.socket_mode!r}"
 
 
 def _ledger_problems(ledger: str) -> Iterator[str]:
@@ -168,27 +171,11 @@ def _upstream_problems(config: Config) -> Iterator[str]:
     if not behind and config.upstream != SANDBOX:
         yield "there is no upstream; name one, or leave the setting out for the sandbox"
     for one in behind:
-        yield from _url_problems(one.url)
-        if not one.prefix.startswith("/"):
-            yield f"a prefix begins with /; got {one.prefix!r}"
+        yield from upstream_problems(one)
     for name in ("prefix", "name"):
         values = [getattr(one, name).rstrip("/") for one in behind]
         if len(set(values)) < len(values):
             yield f"two upstreams have the same {name}; give each its own"
-
-
-def _url_problems(url: str) -> Iterator[str]:
-    try:
-        parts = urlsplit(url)
-        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_whole = False
-        parts = urlsplit("")
-    if not is_whole:
-        yield "an upstream is `sandbox`, or a URL with http:// or https://, a host, and perhaps a port and a path"
-    if parts.username is not None or parts.query or parts.fragment:
-        # Not quoted: what stands there is likely to be a key.
-        yield "an upstream's URL has no user, password, query or fragment: clients send their own credentials"
 
 
 def _from_file(file: Path | None) -> dict[str, tuple[Any, str]]:

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import socket
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from support.certificates import Authority
 from support.proxied import proxied
 from support.raw import Connection, exchange, serving
 from wiretape.edge.listen import EdgeOptions
@@ -112,3 +115,73 @@ async def test_an_ipv6_upstream_is_reached_and_named_in_brackets() -> None:
     async with server, proxied(url) as proxy:
         assert (await exchange(proxy.traffic.url, GET)).endswith(b"ok")
     assert f"Host: {url.removeprefix('http://')}\r\n".encode() in seen[0]
+
+
+async def test_with_a_certificate_the_listener_speaks_tls_alone(tmp_path: Path, upstream: str) -> None:
+    authority = Authority(tmp_path)
+    cert, key = authority.issued()
+    async with proxied(upstream, tls_cert=cert, tls_key=key) as proxy:
+        assert proxy.traffic.url.startswith("https://127.0.0.1:")
+        assert (await exchange(proxy.traffic.url, GET, authority.client())).endswith(b"ok")
+        assert await exchange(proxy.traffic.url, GET) == b""
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await exchange(proxy.traffic.url, GET, ssl.create_default_context())
+
+
+async def test_a_certificates_file_may_hold_its_key(tmp_path: Path, upstream: str) -> None:
+    authority = Authority(tmp_path)
+    both = tmp_path / "both.pem"
+    both.write_bytes(b"".join(Path(file).read_bytes() for file in authority.issued()))
+    async with proxied(upstream, tls_cert=str(both)) as proxy:
+        assert (await exchange(proxy.traffic.url, GET, authority.client())).endswith(b"ok")
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
+async def test_what_is_older_than_tls_1_2_is_not_spoken(tmp_path: Path, upstream: str) -> None:
+    authority = Authority(tmp_path)
+    cert, key = authority.issued()
+    old = authority.client()
+    old.set_ciphers("ALL:@SECLEVEL=0")  # else the client itself would refuse to be this old
+    old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    async with proxied(upstream, tls_cert=cert, tls_key=key) as proxy:
+        with pytest.raises((ssl.SSLError, ConnectionResetError)):
+            await exchange(proxy.traffic.url, GET, old)
+
+
+def _torn_at(
+    port: int, client: ssl.SSLContext, request: bytes, telling: tuple[asyncio.AbstractEventLoop, asyncio.Event]
+) -> str:
+    """Read by blocking calls: asyncio's own streams take a cut TLS connection for an ended one."""
+    loop, go_on = telling
+    raw = socket.create_connection(("127.0.0.1", port))
+    with client.wrap_socket(raw, server_hostname="127.0.0.1", suppress_ragged_eofs=False) as tls:
+        tls.sendall(request)
+        got = b""
+        try:
+            while b"first" not in got:
+                got += tls.recv(65_536)
+            loop.call_soon_threadsafe(go_on.set)
+            while piece := tls.recv(65_536):
+                got += piece
+        except OSError:
+            return "reset"
+        return "whole" if got.endswith(b"0\r\n\r\n") else "end without a last chunk"
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_a_stream_that_tears_is_seen_to_tear_through_tls(tmp_path: Path, version: str) -> None:
+    """TLS says goodbye in an orderly way, which a client of HTTP/1.0 would take for the end of the body."""
+    authority = Authority(tmp_path)
+    cert, key = authority.issued()
+    go_on = asyncio.Event()
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"5\r\nfirst\r\n")
+        await go_on.wait()
+
+    request = f"GET / HTTP/{version}\r\nHost: x\r\n\r\n".encode()
+    async with serving(script) as url, proxied(url, tls_cert=cert, tls_key=key) as proxy:
+        port, client = proxy.traffic.address.port, authority.client()
+        reading = asyncio.to_thread(_torn_at, port, client, request, (asyncio.get_running_loop(), go_on))
+        assert await reading == ("reset" if version == "1.0" else "end without a last chunk")

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -44,8 +45,8 @@ class Connection:
 
 
 @asynccontextmanager
-async def serving(script: Script) -> AsyncIterator[str]:
-    """Serve each connection by the script, on a free port of the loopback; gives the URL."""
+async def serving(script: Script, tls: ssl.SSLContext | None = None, path: str | None = None) -> AsyncIterator[str]:
+    """Serve each connection by the script, on a free port of the loopback or a unix socket's path; gives the URL."""
 
     writers: list[asyncio.StreamWriter] = []
 
@@ -58,19 +59,23 @@ async def serving(script: Script) -> AsyncIterator[str]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    if path is None:
+        server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    else:
+        server = await asyncio.start_unix_server(connected, path)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        at = server.sockets[0].getsockname()
+        yield f"unix:{path}" if path else f"http{'s' if tls else ''}://127.0.0.1:{at[1]}"
     finally:
         server.close()
         for writer in writers:
             writer.transport.abort()  # what nobody read any more would keep it open beyond the test
 
 
-async def exchange(url: str, request: bytes) -> bytes:
+async def exchange(url: str, request: bytes, tls: ssl.SSLContext | None = None) -> bytes:
     """Send raw bytes to a server and read until it closes."""
-    host, port = url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    host, port = url.partition("://")[2].split(":")
+    reader, writer = await asyncio.open_connection(host, int(port), ssl=tls)
     writer.write(request)
     try:
         return await reader.read()

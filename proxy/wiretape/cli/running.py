@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -86,8 +87,9 @@ def environment(proxy: Proxy, environ: Mapping[str, str]) -> dict[str, str]:
     address = proxy.traffic.address
     assert not isinstance(address, UnixAddress)  # noqa: S101  refused before the start
     reached = Address(_LOOPBACKS.get(address.host, address.host), address.port)
+    scheme = urlsplit(proxy.traffic.url).scheme
     no_proxy = _no_proxy(environ)
-    ours = {"OPENAI_BASE_URL": f"http://{reached}/v1", "NO_PROXY": no_proxy, "no_proxy": no_proxy}
+    ours = {"OPENAI_BASE_URL": f"{scheme}://{reached}/v1", "NO_PROXY": no_proxy, "no_proxy": no_proxy}
     needs_none = proxy.config.mode is Mode.REPLAY or proxy.sandbox is not None
     asked = proxy.config.sandbox.api_key if proxy.sandbox is not None else None
     key = {"OPENAI_API_KEY": asked or KEY} if needs_none and not environ.get("OPENAI_API_KEY") else {}

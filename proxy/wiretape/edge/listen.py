@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -72,9 +73,10 @@ class _Server(web.Server):
 class Listener:
     """One open listening socket and the server behind it."""
 
-    def __init__(self, runner: web.BaseRunner, reserved: Reserved) -> None:
+    def __init__(self, runner: web.BaseRunner, reserved: Reserved, scheme: str) -> None:
         self._runner = runner
         self._reserved = reserved
+        self._scheme = scheme
 
     @property
     def address(self) -> Address | UnixAddress:
@@ -83,8 +85,8 @@ class Listener:
 
     @property
     def url(self) -> str:
-        """The address as an http URL, or as `unix:/path`."""
-        return str(self.address) if isinstance(self.address, UnixAddress) else f"http://{self.address}"
+        """The address as a URL, or as `unix:/path`."""
+        return str(self.address) if isinstance(self.address, UnixAddress) else f"{self._scheme}://{self.address}"
 
     async def stop_accepting(self) -> None:
         """Close the listening socket, and remove its file if it is a unix socket's; exchanges in flight go on."""
@@ -104,7 +106,10 @@ class Listener:
 
 
 async def traffic(
-    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], reserved: Reserved, options: EdgeOptions
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+    reserved: Reserved,
+    options: EdgeOptions,
+    tls: ssl.SSLContext | None = None,
 ) -> Listener:
     """Listen for traffic."""
     server = _Server(
@@ -118,7 +123,7 @@ async def traffic(
         max_headers=options.headers_max,
         max_line_size=options.header_bytes_max,
     )
-    return await _listen(web.ServerRunner(server, shutdown_timeout=CUT_S), reserved)
+    return await _listen(web.ServerRunner(server, shutdown_timeout=CUT_S), reserved, tls)
 
 
 async def application(app: web.Application, reserved: Reserved) -> Listener:
@@ -126,7 +131,7 @@ async def application(app: web.Application, reserved: Reserved) -> Listener:
     return await _listen(web.AppRunner(app, access_log=None, shutdown_timeout=CUT_S), reserved)
 
 
-async def _listen(runner: web.BaseRunner, reserved: Reserved) -> Listener:
+async def _listen(runner: web.BaseRunner, reserved: Reserved, tls: ssl.SSLContext | None = None) -> Listener:
     await runner.setup()
-    await web.SockSite(runner, reserved.socket).start()
-    return Listener(runner, reserved)
+    await web.SockSite(runner, reserved.socket, ssl_context=tls).start()
+    return Listener(runner, reserved, "http" if tls is None else "https")

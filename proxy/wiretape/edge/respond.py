@@ -71,6 +71,8 @@ class Relayed(web.StreamResponse):
         """Close the connection with the body unfinished, after what was written has left.
 
         A body that ends with the connection would look whole after a plain close: there the connection is reset.
+        TLS would announce an orderly end even so: there what waits in our own buffer is given up as well. A unix
+        socket knows no reset: a client of HTTP/1.0 behind one cannot be told.
         """
         self._torn = True
         transport = self._raw.transport
@@ -78,6 +80,8 @@ class Relayed(web.StreamResponse):
             return
         if self._framed.framing is Framing.CLOSE:
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            if transport.get_extra_info("sslcontext") is not None:
+                transport.abort()
         transport.close()  # by us: aiohttp would first wait for what is left of the request
 
     def _send(self, data: bytes) -> None:

@@ -12,12 +12,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import aiohttp
-from msgspec import Struct
 from multidict import CIMultiDict
 from yarl import URL
 
+from wiretape.edge.address import UNIX
+from wiretape.edge.tls import UpstreamTls, client_context
 from wiretape.errors import BadRequest, UpstreamProtocolError, UpstreamTimeout, UpstreamTorn, UpstreamUnreachable
 from wiretape.exchange import Chunk, Head, Headers, Request
 from wiretape.wire.headers import end_to_end, without
@@ -30,11 +32,13 @@ _OURS = frozenset({b"host", b"expect"})
 _NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
-class UpstreamOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class UpstreamOptions(UpstreamTls, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One upstream: where it is and how long it may take."""
 
     url: str
     """Scheme, host and optional path; the request's target is appended to the path."""
+    socket: str | None = None
+    """Path of a unix socket to connect to; the URL, with `http://`, then gives `Host` and the path alone."""
     name: str = "default"
     """Label in traces, metrics and the ledger."""
     prefix: str = "/"
@@ -52,6 +56,11 @@ class UpstreamOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     headers_max: int = 256
     """Fields of one response head."""
 
+    @property
+    def place(self) -> str:
+        """Where it is, for messages and telemetry."""
+        return self.url if self.socket is None else UNIX + self.socket
+
 
 class ClientUpstream:
     """The reference engine: one ClientSession, unlimited connections, kept alive."""
@@ -63,7 +72,7 @@ class ClientUpstream:
         self._strip = options.prefix.rstrip("/") if options.strip_prefix else ""
         self._session = aiohttp.ClientSession(
             auto_decompress=False,
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=_connector(options),
             cookie_jar=aiohttp.DummyCookieJar(),
             max_field_size=options.header_bytes_max,
             max_headers=options.headers_max,
@@ -80,14 +89,14 @@ class ClientUpstream:
             async with asyncio.timeout(options.connect_s + options.first_byte_s) as deadline:
                 response = await self._send(request, headers, body and _timed(body, deadline, options))
         except aiohttp.ConnectionTimeoutError as error:
-            raise UpstreamUnreachable(f"{options.url} took no connection in {options.connect_s:g} s") from error
+            raise UpstreamUnreachable(f"{options.place} took no connection in {options.connect_s:g} s") from error
         except TimeoutError as error:
-            raise UpstreamTimeout(f"no response head from {options.url} in {options.first_byte_s:g} s") from error
+            raise UpstreamTimeout(f"no response head from {options.place} in {options.first_byte_s:g} s") from error
         except aiohttp.ClientResponseError as error:
-            raise UpstreamProtocolError(f"{options.url} answered with what is no HTTP response head") from error
+            raise UpstreamProtocolError(f"{options.place} answered with what is no HTTP response head") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a host that is no host
             reason = str(error) or type(error).__name__
-            raise UpstreamUnreachable(f"{options.url} could not be reached: {reason}") from error
+            raise UpstreamUnreachable(f"{options.place} could not be reached: {reason}") from error
         return self._checked(response)
 
     async def close(self) -> None:
@@ -110,7 +119,7 @@ class ClientUpstream:
         # aiohttp hands a 101 on as a success; there is nothing on our side that could speak the new protocol.
         if response.status == SWITCHING_PROTOCOLS:
             response.close()
-            raise UpstreamProtocolError(f"{self.options.url} switched protocols without being asked")
+            raise UpstreamProtocolError(f"{self.options.place} switched protocols without being asked")
         return ClientAnswer(response, self.options.idle_s)
 
 
@@ -174,6 +183,14 @@ class ClientAnswer:
         content = self._response.content
         if not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError(reason))
+
+
+def _connector(options: UpstreamOptions) -> aiohttp.BaseConnector:
+    """A pool of this upstream's own, without a limit: `streams_max` bounds what is in flight."""
+    if options.socket is not None:
+        return aiohttp.UnixConnector(options.socket, limit=0)
+    secured = urlsplit(options.url).scheme == "https"
+    return aiohttp.TCPConnector(limit=0, ssl=client_context(options) if secured else True)
 
 
 async def _timed(

@@ -33,7 +33,7 @@ class Peer(Struct, frozen=True):
     """Where an upstream is, for `server.*` and `gen_ai.provider.name`."""
 
     address: str
-    """Host name, without scheme or port."""
+    """Host name, without scheme or port; a unix socket's path."""
     port: int | None = None
     provider: str = "openai"
     """Whose service it is, in the words of `gen_ai.provider.name`."""
