@@ -80,6 +80,16 @@ def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
             "upstream default: TLS is not spoken through a unix socket; use an http:// URL beside `socket`",
         ),
         ('[[upstream]]\nurl = "http://a"\nsocket = "s"', "a unix socket is unix:/path, with an absolute path"),
+        ("reuse_port = true", "--reuse-port demands an upstream (--upstream URL): each process would have a sandbox"),
+        (
+            'reuse_port = true\nupstream = "http://h"\nmode = "record"\ncassette = ["x"]',
+            "--reuse-port is for mode forward alone: mode record keeps its state in one process",
+        ),
+        (
+            'reuse_port = true\nmode = "replay"\ncassette = ["x"]',
+            "--reuse-port is for mode forward alone: mode replay keeps its state in one process",
+        ),
+        ('reuse_port = true\nupstream = "http://h"\nlisten = "unix:/s"', "--reuse-port needs a TCP address"),
         ('listen = "unix:here"', "a unix socket is unix:/path, with an absolute path; got 'unix:here'"),
         ('[edge]\nsocket_mode = "rw"', "edge.socket_mode is a mode in octal, such as 0600; got 'rw'"),
         ('[edge]\nsocket_mode = "0888"', "edge.socket_mode is a mode in octal"),

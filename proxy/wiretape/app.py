@@ -152,7 +152,7 @@ class Proxy:
         self, environ: Mapping[str, str], log: TextIO, exporter: SpanExporter | None, sinks: Sequence[Sink]
     ) -> None:
         config = self.config
-        addresses = [self._reserved(address) for address in (config.listen, config.admin)]
+        addresses = self._reserved(config.listen, shared=config.reuse_port), self._reserved(config.admin)
         logger = line_logger(log, colors="NO_COLOR" not in environ)
         behind = await self._upstreams()
         self._telemetry = telemetry(
@@ -171,9 +171,9 @@ class Proxy:
         await self._listen(*addresses)
         self._started = True
 
-    def _reserved(self, address: str) -> Reserved:
+    def _reserved(self, address: str, *, shared: bool = False) -> Reserved:
         """Take an address first of all, so that one in use is found before anything is opened or written."""
-        reserved = reserve(parse_address(address), mode=self.config.edge.socket_bits)
+        reserved = reserve(parse_address(address), shared=shared, mode=self.config.edge.socket_bits)
         self._open.callback(reserved.close)
         return reserved
 

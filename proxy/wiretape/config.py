@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import socket
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -50,6 +51,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """PEM file with its key, without a passphrase; without it, the key is in the certificate's file."""
     upstream: str | tuple[UpstreamOptions, ...] = SANDBOX
     """`sandbox` (the embedded server), a URL, `unix:/path`, or in the file one or more `[[upstream]]` tables."""
+    reuse_port: bool = False
+    """Whether other processes may listen on the same address (SO_REUSEPORT); mode `forward` only."""
     mode: Mode = Mode.FORWARD
     """`forward`, `record`, `rewrite`, `replay` or `auto`."""
     cassette: tuple[str, ...] = ()
@@ -133,6 +136,7 @@ def _problems(config: Config) -> Iterator[str]:
     yield from listen_problems((config.listen, config.admin), config.edge, config.tls_cert, config.tls_key)
     yield from _ledger_problems(config.ledger)
     yield from _mode_problems(config)
+    yield from _reuse_problems(config)
     yield from _upstream_problems(config)
 
 
@@ -164,6 +168,17 @@ def _mode_problems(config: Config) -> Iterator[str]:
         yield f"profile production refuses mode {config.mode}: production must not be served from recordings"
     if config.profile == "production" and config.upstream == SANDBOX:
         yield "profile production demands an upstream (--upstream URL): the sandbox is for trying and testing"
+
+
+def _reuse_problems(config: Config) -> Iterator[str]:
+    if not config.reuse_port:
+        return
+    if config.mode is not Mode.FORWARD:
+        yield f"--reuse-port is for mode forward alone: mode {config.mode} keeps its state in one process"
+    if config.upstream == SANDBOX:
+        yield "--reuse-port demands an upstream (--upstream URL): each process would have a sandbox of its own"
+    if config.listen.startswith(UNIX) or not hasattr(socket, "SO_REUSEPORT"):
+        yield "--reuse-port needs a TCP address, and a system that has SO_REUSEPORT"
 
 
 def _upstream_problems(config: Config) -> Iterator[str]:

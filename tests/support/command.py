@@ -34,12 +34,12 @@ async def wiretape(*words: str, cwd: Path, **more: str) -> Ran:
 
 @asynccontextmanager
 async def running(
-    *words: str, cwd: Path, **more: str
+    *words: str, cwd: Path, listen: str = "127.0.0.1:0", **more: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, str]]]:
     """Run a command that listens; gives its process and the addresses it is ready at."""
     ready = cwd / "ready.json"
     ready.unlink(missing_ok=True)
-    asked = ("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ready-file", str(ready))
+    asked = ("--listen", listen, "--admin", "127.0.0.1:0", "--ready-file", str(ready))
     process = await start((*words, *asked), cwd, more)
     try:
         async with asyncio.timeout(30):

@@ -42,6 +42,7 @@ cassette_argument = click.argument("cassette")
 @mode_option
 @cassette_option
 @speed_option
+@click.option("--reuse-port", is_flag=True, default=None, help="Let more processes listen here; forward alone")
 def serve(**flags: Any) -> None:  # noqa: ANN401  click's values; the configuration checks them
     """Run the proxy, from wiretape.toml, environment and flags.
 
