@@ -48,6 +48,12 @@ def test_variables_are_read_as_what_they_set() -> None:
     assert (config.speed, config.mode, config.cassette, config.drain_s) == (2.0, Mode.REPLAY, ("a", "b"), 0.5)
 
 
+def test_the_admin_listeners_settings_come_from_the_environment_too() -> None:
+    said = {"WIRETAPE_ADMIN_TOKEN": "0123456789abcdef", "WIRETAPE_ADMIN_HOSTS": "a.internal, b.internal"}
+    config = load({}, said).config
+    assert (config.admin_token, config.admin_hosts) == ("0123456789abcdef", ("a.internal", "b.internal"))
+
+
 def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
     one = load({"upstream": "https://a.example"}, {}).config
     assert upstreams(one) == (UpstreamOptions(url="https://a.example"),)
@@ -80,6 +86,7 @@ def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
             "upstream default: TLS is not spoken through a unix socket; use an http:// URL beside `socket`",
         ),
         ('[[upstream]]\nurl = "http://a"\nsocket = "s"', "a unix socket is unix:/path, with an absolute path"),
+        ("admin_token = 'short'", "admin_token is 16 or more visible ASCII characters, without spaces"),
         ("reuse_port = true", "--reuse-port demands an upstream (--upstream URL): each process would have a sandbox"),
         (
             'reuse_port = true\nupstream = "http://h"\nmode = "record"\ncassette = ["x"]',

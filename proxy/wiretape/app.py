@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
+import secrets
 import ssl
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -25,6 +25,7 @@ from wiretape.edge import listen
 from wiretape.edge.address import Address, Reserved, parse_address, reserve
 from wiretape.edge.admin import Health, admin
 from wiretape.edge.arrival import new_bits
+from wiretape.edge.guard import Guard
 from wiretape.edge.listen import Listener
 from wiretape.edge.modes import Auto, Forward, Record, Replay, Source
 from wiretape.edge.recording import Recording
@@ -42,12 +43,13 @@ from wiretape.runs.report import Sink
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.server import served
 from wiretape.telemetry.fanout import Fanout
-from wiretape.telemetry.log import line_logger
+from wiretape.telemetry.log import Nowhere, line_logger
 from wiretape.telemetry.options import Gauges, Peer
 from wiretape.telemetry.redaction import Redacted
 from wiretape.telemetry.setup import PROMETHEUS_CONTENT_TYPE, telemetry
 
 SWEEP_EVERY_S = 1.0
+TOKEN_BYTES = 32
 FLUSH_S = 3.0
 """Seconds that all sinks together get at the end: a dead collector must not eat a container's grace period."""
 
@@ -77,14 +79,6 @@ async def start_sandbox(options: SandboxOptions, address: Address) -> Listener:
         raise
 
 
-class _Nowhere(io.StringIO):
-    """Where log lines go that nobody asked for."""
-
-    def write(self, text: str) -> int:
-        """Forget the text."""
-        return len(text)
-
-
 class Proxy:
     """A running proxy: two listeners, a mode, sinks. Make one with `start`, end it with `close`."""
 
@@ -97,6 +91,8 @@ class Proxy:
         self.config = config
         self.sandbox: Listener | None = None
         """The embedded server, where it is the upstream."""
+        self.token_made: str | None = None
+        """The admin token, where none was set and others than this machine can ask."""
         self._open = AsyncExitStack()
         self._recording: Recording | None = None
         self._sessions: Sessions | None = None
@@ -122,7 +118,7 @@ class Proxy:
         """
         proxy = cls(checked(config))
         try:
-            await proxy._assemble(os.environ if environ is None else environ, log or _Nowhere(), exporter, sinks)
+            await proxy._assemble(os.environ if environ is None else environ, log or Nowhere(), exporter, sinks)
         except BaseException:
             await proxy._open.aclose()
             raise
@@ -154,7 +150,7 @@ class Proxy:
         config = self.config
         addresses = self._reserved(config.listen, shared=config.reuse_port), self._reserved(config.admin)
         logger = line_logger(log, colors="NO_COLOR" not in environ)
-        behind = await self._upstreams()
+        behind = self._behind = await self._upstreams()
         self._telemetry = telemetry(
             config.telemetry, self._gauges(), logger, peers=_peers(behind), environ=environ, exporter=exporter
         )
@@ -227,12 +223,25 @@ class Proxy:
     async def _listen(self, traffic: Reserved, admin_reserved: Reserved) -> None:
         self.traffic = await listen.traffic(self.relay, traffic, self.config.edge, tls=_tls(self.config))
         self._open.push_async_callback(self.traffic.close)
+        if self.config.admin_token is None and not admin_reserved.address.is_local:
+            self.token_made = secrets.token_urlsafe(TOKEN_BYTES)
+        guard = Guard(self.config.admin_token or self.token_made, self.config.admin_hosts)
         health = Health(
             ready=lambda: not self.relay.draining,
             metrics=lambda: (self._telemetry.prometheus_text(), PROMETHEUS_CONTENT_TYPE),
+            state=self._state,
         )
-        self.admin = await listen.application(admin(health), admin_reserved)
+        self.admin = await listen.application(admin(health, guard), admin_reserved)
         self._open.push_async_callback(self.admin.close)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "mode": self.config.mode.value,
+            "draining": self.relay.draining,
+            "upstreams": [{"name": one.name, "prefix": one.prefix, "place": one.place} for one in self._behind],
+            "counts": {"streams_active": self.relay.active, "runs_open": self._runs.open, "dropped": self._dropped()},
+        }
 
     def _stop_sweeping(self) -> None:
         self._sweeping.cancel()

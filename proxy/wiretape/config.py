@@ -20,6 +20,7 @@ from msgspec import Struct, structs
 from wiretape.cassette.plan import Mode
 from wiretape.edge.address import UNIX
 from wiretape.edge.checks import listen_problems, upstream_problems
+from wiretape.edge.guard import token_problem
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.sessions import SessionOptions
@@ -38,13 +39,21 @@ LOCALHOST = "localhost"
 """`Host` towards an upstream that is only a unix socket."""
 
 
+_LISTS = frozenset({"cassette", "admin_hosts"})
+
+
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every setting, with its default."""
 
     listen: str = "127.0.0.1:8787"
     """Traffic listener, `host:port` or `unix:/path`; port 0 picks a free one."""
     admin: str = "127.0.0.1:8788"
-    """Admin listener (`/healthz`, `/readyz`, `/metrics`), `host:port` or `unix:/path`."""
+    """Admin listener (`/healthz`, `/readyz`, `/metrics`, `/api/state`), `host:port` or `unix:/path`."""
+    admin_token: str | None = None
+    """What `Authorization: Bearer` must show to the admin listener; without one, none is asked on loopback and unix
+    sockets, and elsewhere one is made for each start and printed. Never a flag: the machine's users see those."""
+    admin_hosts: tuple[str, ...] = ()
+    """Names that the admin listener answers to, beside its own addresses and `localhost`; commas in the variable."""
     tls_cert: str | None = None
     """PEM file with the traffic listener's certificate and chain; with it, the listener speaks TLS 1.2 or newer."""
     tls_key: str | None = None
@@ -134,6 +143,8 @@ def _problems(config: Config) -> Iterator[str]:
     """Find what is wrong, one thing after the other; the first is told."""
     yield from _numbers_out_of_range(config, "")
     yield from listen_problems((config.listen, config.admin), config.edge, config.tls_cert, config.tls_key)
+    if config.admin_token is not None and (problem := token_problem(config.admin_token)):
+        yield problem
     yield from _ledger_problems(config.ledger)
     yield from _mode_problems(config)
     yield from _reuse_problems(config)
@@ -215,7 +226,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
 
 
 def _from_text(text: str, field: structs.FieldInfo, variable: str) -> Any:  # noqa: ANN401  checked again as a whole
-    if field.name == "cassette":
+    if field.name in _LISTS:
         return [name.strip() for name in text.split(",")]
     try:
         return msgspec.to_builtins(msgspec.convert(text, field.type, strict=False))

@@ -101,6 +101,18 @@ class Overloaded(WiretapeError):
     code, status, retry_helps = "overloaded", 503, True
 
 
+class AdminForbidden(WiretapeError):
+    """The admin listener was asked by a name that is not its own, or from another site."""
+
+    code, status = "admin_forbidden", 403
+
+
+class AdminUnauthorized(WiretapeError):
+    """The admin listener was asked without its token."""
+
+    code, status = "admin_unauthorized", 401
+
+
 class CassetteMiss(WiretapeError):
     """Replay knows no answer."""
 

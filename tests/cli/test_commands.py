@@ -329,6 +329,29 @@ async def test_config_show_tells_the_origin_of_each_value(tmp_path: Path) -> Non
     assert "5.0  (wiretape.toml)" in plain.out
 
 
+async def test_config_show_keeps_secrets_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "wiretape.toml").write_text('[sandbox]\napi_key = "sk-canary-of-mine"\n')
+    for words in ((), ("--json",)):
+        ran = await wiretape("config", "show", *words, cwd=tmp_path, WIRETAPE_ADMIN_TOKEN="canary-0123456789")
+        assert ran.code == 0
+        assert "canary" not in ran.out
+        assert '"(set)"' in ran.out
+
+
+async def test_a_token_that_was_made_is_printed_once_and_no_flag_takes_one(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "wiretape", "serve", "--listen", "127.0.0.1:0", "--admin", "0.0.0.0:0",
+        "--ledger", "none", cwd=tmp_path, env=environment(tmp_path), stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    said = [(await process.stderr.readline()).decode() for _ in range(2)]
+    assert said[1].startswith("Admin token, made for this start: ")
+    process.send_signal(signal.SIGTERM)
+    assert said[1].split()[-1] not in (await process.stderr.read()).decode()
+    assert await process.wait() == 0
+    assert "admin-token" not in (await wiretape("serve", "--help", cwd=tmp_path)).out
+
+
 async def test_config_check_answers_with_one_sentence(tmp_path: Path) -> None:
     assert (await wiretape("config", "check", cwd=tmp_path)).out == "The configuration is valid.\n"
     (tmp_path / "wiretape.toml").write_text("listn = '127.0.0.1:1'\n")

@@ -1,12 +1,20 @@
 """The admin listener: alive, ready, metrics; and what the proxy does while it stops."""
 
 import asyncio
+import json
+from pathlib import Path
+from typing import Any
 
+import pytest
+from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.proxied import proxied
 from support.raw import Connection, exchange, serving
 from support.scenarios import asking, tool_run
+from wiretape.app import Proxy
+from wiretape.edge.admin import Health, admin
+from wiretape.edge.guard import RULES, Guard, Rule
 
 
 def get(target: str) -> bytes:
@@ -17,7 +25,7 @@ async def test_alive_and_ready() -> None:
     async with proxied("http://127.0.0.1:1") as proxy:
         assert (await exchange(proxy.admin.url, get("/healthz"))).endswith(b"\r\n\r\nok\n")
         assert (await exchange(proxy.admin.url, get("/readyz"))).endswith(b"\r\n\r\nready\n")
-        assert (await exchange(proxy.admin.url, get("/elsewhere"))).startswith(b"HTTP/1.1 404 ")
+        assert (await exchange(proxy.admin.url, ask("/elsewhere"))).startswith(b"HTTP/1.1 404 ")
 
 
 async def scraped(url: str, until: bytes) -> str:
@@ -66,3 +74,93 @@ async def test_while_it_drains_it_is_not_ready_and_refuses_what_is_new() -> None
         await closing
         writer.close()
         idle_writer.close()
+
+
+TOKEN = "a-token-of-sixteen-or-more"
+BEARER = f"Authorization: Bearer {TOKEN}"
+ROUTES = sorted(RULES)
+GUARDED = [path for path, rule in RULES.items() if rule is Rule.GUARDED]
+
+
+def application() -> web.Application:
+    return admin(Health(lambda: True, lambda: (b"", "text/plain"), dict), Guard())
+
+
+def test_every_route_has_a_rule_and_changes_nothing() -> None:
+    routes = list(application().router.routes())
+    paths = {route.resource.canonical for route in routes if route.resource}
+    assert len(paths) == len(application().router.resources())
+    assert paths == set(RULES)
+    assert {route.method for route in routes} <= {"GET", "HEAD"}
+
+
+def ask(path: str, *fields: str, host: str = "localhost") -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", f"Host: {host}", *fields, "Connection: close", "", ""]).encode()
+
+
+async def status(proxy: Proxy, request: bytes) -> tuple[int, str]:
+    head, _, body = (await exchange(proxy.admin.url, request)).partition(b"\r\n\r\n")
+    code = json.loads(body)["error"]["code"] if b"X-Wiretape-Error" in head else ""
+    return int(head.split()[1]), code
+
+
+@pytest.mark.parametrize("path", ROUTES)
+async def test_every_route_keeps_its_rule(path: str) -> None:
+    """Open ones answer whoever asks; guarded ones a name of ours, our own site and the token alone."""
+    strangers = [
+        (ask(path, BEARER, host="evil.test"), (403, "admin_forbidden")),
+        (ask(path, BEARER, "Origin: http://evil.test"), (403, "admin_forbidden")),
+        (ask(path, BEARER, "Sec-Fetch-Site: cross-site"), (403, "admin_forbidden")),
+        (ask(path), (401, "admin_unauthorized")),
+        (ask(path, "Authorization: Bearer wrong"), (401, "admin_unauthorized")),
+    ]
+    async with proxied("http://127.0.0.1:1", admin_token=TOKEN) as proxy:
+        assert await status(proxy, ask(path, BEARER)) == (200, "")
+        for request, refused in strangers:
+            assert await status(proxy, request) == (refused if path in GUARDED else (200, ""))
+
+
+async def test_a_path_that_leads_nowhere_tells_a_stranger_no_more_than_one_that_does() -> None:
+    async with proxied("http://127.0.0.1:1", admin_token=TOKEN) as proxy:
+        nowhere, somewhere = [await exchange(proxy.admin.url, ask(path)) for path in ("/api/nope", "/api/state")]
+        assert nowhere.partition(b"\r\nDate")[0] == somewhere.partition(b"\r\nDate")[0]
+        assert nowhere.partition(b"\r\n\r\n")[2] == somewhere.partition(b"\r\n\r\n")[2]
+        assert b"\r\nWWW-Authenticate: Bearer\r\n" in nowhere
+        assert await status(proxy, ask("/api/nope", BEARER)) == (404, "")
+
+
+async def test_the_state_tells_mode_upstreams_and_counts() -> None:
+    async with proxied("http://127.0.0.1:1/base") as proxy:
+        head, _, body = (await exchange(proxy.admin.url, ask("/api/state"))).partition(b"\r\n\r\n")
+    told: dict[str, Any] = json.loads(body)
+    assert (told["mode"], told["draining"]) == ("forward", False)
+    assert told["upstreams"] == [{"name": "default", "prefix": "/", "place": "http://127.0.0.1:1/base"}]
+    assert (told["counts"]["streams_active"], told["counts"]["runs_open"]) == (0, 0)
+    assert b"Cache-Control: no-store" in head
+
+
+async def test_beyond_loopback_a_token_is_made_once_and_asked_for() -> None:
+    async with proxied("http://127.0.0.1:1", admin="0.0.0.0:0") as proxy:
+        assert proxy.token_made is not None
+        assert len(proxy.token_made) >= 40
+        url = f"http://127.0.0.1:{proxy.admin.address.port}"
+        assert b" 401 " in (await exchange(url, ask("/api/state")))[:20]
+        assert b" 200 " in (await exchange(url, ask("/api/state", f"Authorization: Bearer {proxy.token_made}")))[:20]
+        assert b" 200 " in (await exchange(url, ask("/readyz", host="10.1.2.3")))[:20]
+    async with proxied("http://127.0.0.1:1", admin="0.0.0.0:0", admin_token=TOKEN) as proxy:
+        assert proxy.token_made is None
+
+
+async def test_a_name_of_ones_own_is_answered_when_it_is_in_the_list() -> None:
+    async with proxied("http://127.0.0.1:1", admin_hosts=("Wiretape.internal",)) as proxy:
+        assert await status(proxy, ask("/api/state", host="wiretape.internal:8788")) == (200, "")
+        assert await status(proxy, ask("/api/state", host="wiretape.internal.evil.test")) == (403, "admin_forbidden")
+
+
+async def test_a_unix_sockets_mode_is_enough(tmp_path: Path) -> None:
+    async with proxied("http://127.0.0.1:1", admin=f"unix:{tmp_path}/a") as proxy:
+        assert proxy.token_made is None
+        reader, writer = await asyncio.open_unix_connection(f"{tmp_path}/a")
+        writer.write(ask("/api/state"))
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 OK\r\n")
+        writer.close()

@@ -9,6 +9,9 @@ import msgspec
 
 from wiretape.cli.options import effective, proxy_options
 
+SET = "(set)"
+_SECRETS = frozenset({"admin_token", "api_key"})
+
 
 @click.group()
 def config() -> None:
@@ -39,7 +42,7 @@ def show(*, as_program: bool, **flags: Any) -> None:  # noqa: ANN401  as above
       wiretape config show --upstream https://assistants.example.com
     """  # noqa: D301  as above
     found = effective(flags)
-    values = msgspec.to_builtins(found.config)
+    values = _without_secrets(msgspec.to_builtins(found.config))
     if as_program:
         shown = {name: {"value": value, "origin": found.origins[name]} for name, value in values.items()}
         click.echo(msgspec.json.format(msgspec.json.encode(shown)).decode())
@@ -47,3 +50,11 @@ def show(*, as_program: bool, **flags: Any) -> None:  # noqa: ANN401  as above
     width = max(map(len, values))
     for name, value in values.items():
         click.echo(f"{name:<{width}}  {msgspec.json.encode(value).decode()}  ({found.origins[name]})")
+
+
+def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
+    """Say of a secret only that it is set: what is shown is pasted into issues."""
+    return {
+        name: _without_secrets(value) if isinstance(value, dict) else SET if name in _SECRETS and value else value
+        for name, value in values.items()
+    }

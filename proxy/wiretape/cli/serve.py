@@ -139,6 +139,8 @@ async def _sandbox(address: str, options: SandboxOptions) -> None:
 
 async def _announce(proxy: Proxy) -> None:
     click.echo(f"Wiretape ({proxy.config.mode}) listens on {proxy.traffic.url}, admin on {proxy.admin.url}", err=True)
+    if proxy.token_made is not None:
+        click.echo(f"Admin token, made for this start: {proxy.token_made}", err=True)
     if proxy.sandbox is not None and proxy.config.mode is Mode.FORWARD:
         example = await _example(proxy.config.sandbox, proxy.sandbox.url, _for_curl(proxy.traffic.url))
         click.echo(f"Its upstream is the embedded sandbox: no key, no network.{example}", err=True)

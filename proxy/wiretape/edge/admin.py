@@ -1,12 +1,22 @@
-"""The admin listener's open routes: alive, ready, metrics."""
+"""The admin listener: alive, ready and metrics for everybody; the state for whom the guard admits."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from msgspec import Struct
+
+from wiretape.edge.guard import LOCALHOST, RULES, Asked, Guard, Rule
+from wiretape.edge.refusal import refusal
+from wiretape.errors import WiretapeError
+
+_PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class Health(Struct, frozen=True):
@@ -15,10 +25,12 @@ class Health(Struct, frozen=True):
     ready: Callable[[], bool]
     metrics: Callable[[], tuple[bytes, str]]
     """The metrics as text, and its content type; called from a thread."""
+    state: Callable[[], dict[str, Any]]
+    """What `/api/state` shows, for JSON."""
 
 
-def admin(health: Health) -> web.Application:
-    """Build the admin application; `/metrics` is Prometheus text."""
+def admin(health: Health, guard: Guard) -> web.Application:
+    """Build the admin application; no GET changes anything. `/metrics` is Prometheus text."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -31,6 +43,41 @@ def admin(health: Health) -> web.Application:
         body, content_type = await asyncio.to_thread(health.metrics)
         return web.Response(body=body, headers={"Content-Type": content_type})
 
-    app = web.Application()
+    async def state(_: web.Request) -> web.Response:
+        body = msgspec.json.encode(health.state())
+        return web.Response(body=body, content_type="application/json", headers=_PRIVATE)
+
+    app = web.Application(middlewares=[_guarded(guard)])
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
+    app.add_routes([web.get("/api/state", state)])
     return app
+
+
+def _guarded(guard: Guard) -> Middleware:
+    @web.middleware
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        # A path that leads nowhere is guarded too: who may not ask does not learn what there is.
+        resource = request.match_info.route.resource
+        if resource is None or RULES.get(resource.canonical) is not Rule.OPEN:
+            try:
+                guard.check(_asked(request))
+            except WiretapeError as error:
+                return _refused(error)
+        return await handler(request)
+
+    return admit
+
+
+def _asked(request: web.Request) -> Asked:
+    def every(name: str) -> tuple[str, ...]:
+        return tuple(request.headers.getall(name, ()))
+
+    sockname = request.transport.get_extra_info("sockname") if request.transport else None
+    local = sockname[0] if isinstance(sockname, tuple) else LOCALHOST
+    return Asked(every("Host"), every("Origin"), every("Sec-Fetch-Site"), every("Authorization"), local)
+
+
+def _refused(error: WiretapeError) -> web.Response:
+    head, body = refusal(error, time.monotonic_ns())
+    fields = {name.decode(): value.decode() for name, value in head.headers}
+    return web.Response(body=body, status=head.status, headers={**_PRIVATE, **fields})

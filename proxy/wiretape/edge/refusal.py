@@ -21,6 +21,8 @@ def refusal(error: WiretapeError, now_ns: int) -> tuple[Head, bytes]:
     ]
     if error.status == 503:  # noqa: PLR2004  RFC 9110 section 10.2.3
         headers.append((b"Retry-After", b"%d" % RETRY_AFTER_S))
+    if error.status == 401:  # noqa: PLR2004  RFC 9110 section 11.6.1
+        headers.append((b"WWW-Authenticate", b"Bearer"))
     if not error.retry_helps:
         headers.append((b"x-should-retry", b"false"))
     return Head(error.status, tuple(headers), now_ns, _REASONS.get(error.status, "Error")), body
@@ -28,6 +30,8 @@ def refusal(error: WiretapeError, now_ns: int) -> tuple[Head, bytes]:
 
 _REASONS = {
     400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     408: "Request Timeout",
     413: "Content Too Large",

@@ -5,6 +5,7 @@ Never a header, a query, a body or a key: lines are made of the reports' fields 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
@@ -22,6 +23,14 @@ Fields = dict[str, object]
 _INFO: Final = 20
 _FIRST: Final = ("timestamp", "level", "event")
 """What a reader's eye looks for at the start of a JSON line."""
+
+
+class Nowhere(io.StringIO):
+    """Where log lines go that nobody asked for."""
+
+    def write(self, text: str) -> int:
+        """Forget the text."""
+        return len(text)
 
 
 def line_logger(stream: TextIO, *, colors: bool = True) -> FilteringBoundLogger:
