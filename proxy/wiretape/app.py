@@ -161,9 +161,12 @@ class Proxy:
         self._runs = Runs(config.runs, self._reports.run, lambda: new_bits(64))
         self._open.push_async_callback(asyncio.to_thread, lambda: self._runs.close(time.monotonic_ns()))
         source = await self._source(behind)
-        self.relay = Relay(source, self._runs, self._reports, logger, streams_max=config.edge.streams_max)
+        edge = config.edge
+        self.relay = Relay(
+            source, self._runs, self._reports, logger, streams_max=edge.streams_max, server_timing=edge.server_timing
+        )
         self._sweep(asyncio.get_running_loop().time())
-        self._open.callback(self._stop_sweeping)
+        self._open.callback(lambda: self._sweeping.cancel())  # noqa: PLW0108  each sweep sets another timer
         await self._listen(*addresses)
         self._started = True
 
@@ -242,9 +245,6 @@ class Proxy:
             "upstreams": [{"name": one.name, "prefix": one.prefix, "place": one.place} for one in self._behind],
             "counts": {"streams_active": self.relay.active, "runs_open": self._runs.open, "dropped": self._dropped()},
         }
-
-    def _stop_sweeping(self) -> None:
-        self._sweeping.cancel()
 
     def _gauges(self) -> Gauges:
         return Gauges(

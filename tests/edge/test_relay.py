@@ -6,6 +6,7 @@ import gc
 import gzip
 import io
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -180,6 +181,23 @@ async def test_expect_100_continue_is_answered_here() -> None:
     assert got.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
     assert b"Expect" not in seen
     assert seen.endswith(body)
+
+
+async def test_server_timing_is_told_when_asked_for_beside_the_upstreams_own() -> None:
+    own = OK.replace(b"\r\n\r\n", b"\r\nServer-Timing: db;dur=5\r\n\r\n")
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(own)
+        await connection.gone()
+
+    async with serving(script) as url, proxied(url, edge=EdgeOptions(server_timing=True)) as proxy:
+        got = await exchange(proxy.traffic.url, get())
+    fields = [line for line in got.split(b"\r\n") if line.startswith(b"Server-Timing: ")]
+    assert fields[0] == b"Server-Timing: db;dur=5"
+    assert re.fullmatch(rb"Server-Timing: wiretape;dur=\d+\.\d{3}", fields[1])
+    _, untold = await answered(own)
+    assert untold.count(b"Server-Timing") == 1
 
 
 async def test_redirects_are_passed_on_and_not_followed() -> None:

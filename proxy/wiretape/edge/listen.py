@@ -36,6 +36,8 @@ class EdgeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Bytes of a request body that `replay` and `auto` hold to match it."""
     streams_max: int = 4_096
     """Exchanges in flight; one more is answered 503."""
+    server_timing: bool = False
+    """Whether answers carry `Server-Timing: wiretape;dur=…`, the milliseconds that we added up to the head."""
     socket_mode: str = "0600"
     """Mode of a unix socket that is listened on, in octal."""
 

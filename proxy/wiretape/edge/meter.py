@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from wiretape.edge.tee import Tee
 from wiretape.edge.upload import Upload
 from wiretape.exchange import Chunk, Ending, Head, Request, Trace
@@ -11,6 +13,8 @@ from wiretape.wire.headers import value
 
 OVERHEADS_MAX = 256
 """Chunks whose own time is kept; the first ones, so that a long stream costs no more than a short one."""
+
+NS_PER_MS = 1_000_000
 
 
 class Meter:
@@ -34,6 +38,17 @@ class Meter:
         """Take note of a head, which the client has as of `now_ns`."""
         self.head = head
         self.head_cost_ns = max(now_ns - head.at_ns, 0)
+
+    def timed(self, head: Head, now_ns: int) -> Head:
+        """Add a `Server-Timing` field (W3C Server Timing section 2) with the time that we ourselves have added.
+
+        That is the time before the request was passed on, and since its head came back; where nobody was asked,
+        all of it.
+        """
+        elsewhere_ns = 0 if self.opened_ns is None else head.at_ns - self.opened_ns
+        own_ns = now_ns - self.request.at_ns - elsewhere_ns
+        field = (b"Server-Timing", b"wiretape;dur=%.3f" % (max(own_ns, 0) / NS_PER_MS))
+        return structs.replace(head, headers=(*head.headers, field))
 
     def passed(self, chunk: Chunk, now_ns: int) -> None:
         """Take note of a chunk, which the client's transport has as of `now_ns`."""

@@ -28,7 +28,7 @@ from wiretape.errors import (
     UpstreamTorn,
     WiretapeError,
 )
-from wiretape.exchange import Answer, Ending, How, Request
+from wiretape.exchange import Answer, Ending, Head, How, Request
 from wiretape.runs.observer import Runs
 from wiretape.runs.report import ExchangeReport
 
@@ -46,14 +46,23 @@ class Reports(Protocol):
 class Relay:
     """Takes every request of the traffic listener."""
 
-    def __init__(
-        self, source: Source, runs: Runs, reports: Reports, logger: FilteringBoundLogger, *, streams_max: int
+    def __init__(  # noqa: PLR0913  one argument for each part it is put together from
+        self,
+        source: Source,
+        runs: Runs,
+        reports: Reports,
+        logger: FilteringBoundLogger,
+        *,
+        streams_max: int,
+        server_timing: bool = False,
     ) -> None:
         self.source = source
         self.runs = runs
         self.reports = reports
         self._logger = logger
         self.streams_max = streams_max
+        self.server_timing = server_timing
+        """Whether answers tell the time that we have added."""
         self.draining = False
         """Whether new requests are refused because the proxy is stopping."""
         self.cutting = False
@@ -174,11 +183,14 @@ class Passage:
     async def _answer(self) -> tuple[Relayed, How, str | None]:
         opened = await self._open()
         try:
-            response = Relayed(self._raw, opened.answer.head)
+            response = Relayed(self._raw, self._told(opened.answer.head))
             self._begin(response, opened.answer)
             return response, *await self._pump(opened.answer, response)
         finally:
             opened.answer.close()
+
+    def _told(self, head: Head) -> Head:
+        return self._meter.timed(head, time.monotonic_ns()) if self._relay.server_timing else head
 
     async def _open(self) -> Opened:
         opened = await self._relay.source.open(self._request, self._upload, self._tee, self._meter)
