@@ -128,6 +128,39 @@ def test_a_mistake_in_the_file_is_named(toml: Any, text: str, message: str) -> N
     assert message in str(caught.value)
 
 
+PRODUCTION = {
+    Mode.FORWARD: None,
+    Mode.RECORD: None,
+    Mode.REWRITE: None,
+    Mode.REPLAY: "profile production refuses mode replay: production must not be served from recordings",
+    Mode.AUTO: "profile production refuses mode auto: production must not be served from recordings",
+}
+NO_UPSTREAM = "profile production demands an upstream (--upstream URL): the sandbox is for trying and testing"
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize(
+    "upstream", [None, "sandbox", "https://a.example", "unix:/run/a.sock", [{"url": "https://a.example"}]]
+)
+def test_production_demands_an_upstream_and_refuses_what_replays(mode: Mode, upstream: Any) -> None:
+    """In every combination; a mode that it refuses is told before the upstream that is missing."""
+    cassette = [] if mode is Mode.FORWARD else ["talk"]
+    named = {} if upstream is None else {"upstream": upstream}
+    message = PRODUCTION[mode] or (NO_UPSTREAM if upstream in (None, "sandbox") else None)
+    flags = {"profile": "production", "mode": mode.value, "cassette": cassette, **named}
+    if message is None:
+        assert load(flags, {}).config.profile == "production"
+        return
+    with pytest.raises(ConfigError) as caught:
+        load(flags, {})
+    assert str(caught.value) == message
+
+
+def test_a_profile_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"Invalid enum value 'staging' - at `\$\.profile`"):
+        load({"profile": "staging"}, {})
+
+
 def test_a_password_in_an_upstreams_url_is_refused_and_not_repeated() -> None:
     with pytest.raises(ConfigError) as caught:
         load({"upstream": "http://user:s3cret@h"}, {})

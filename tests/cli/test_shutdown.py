@@ -1,0 +1,129 @@
+"""SIGTERM against a real process: what is in flight ends or is cut, sinks are flushed, the exit is 0 and in time."""
+
+import asyncio
+import contextlib
+import signal
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from support.command import running
+from support.raw import Connection, exchange, serving
+from support.scenarios import asking, tool_run
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+EVENT = b"event: a\ndata: 1\n\n"
+SDKS_OWN_WAIT_S = 30.0
+"""What a hanging collector would cost if the exit waited for OpenTelemetry's SDK."""
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def get(target: str = "/") -> bytes:
+    return f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+
+
+class Slow:
+    """An upstream whose streams go on for as long as the test wants."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, connection: Connection) -> None:
+        await connection.request()
+        await connection.send(HEAD, chunk(EVENT))
+        await self.go_on.wait()
+        await connection.send(chunk(EVENT), b"0\r\n\r\n")
+        await connection.gone()
+
+
+@asynccontextmanager
+async def streaming(url: str) -> AsyncIterator[asyncio.StreamReader]:
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(get("/v1/stream"))
+    await reader.readuntil(EVENT)
+    try:
+        yield reader
+    finally:
+        writer.close()
+
+
+async def drained(process: asyncio.subprocess.Process) -> None:
+    assert process.stderr is not None
+    while b"draining" not in await process.stderr.readline():
+        pass
+
+
+async def test_sigterm_refuses_what_is_new_and_lets_streams_end(tmp_path: Path) -> None:
+    slow = Slow()
+    async with serving(slow) as url:
+        serve = ("serve", "--upstream", url, "--ledger", "none", "--drain-s", "60")
+        async with running(*serve, cwd=tmp_path) as (process, at), streaming(at["traffic"]) as reader:
+            process.send_signal(signal.SIGTERM)
+            await drained(process)
+            assert (await exchange(at["admin"], get("/readyz"))).startswith(b"HTTP/1.1 503 ")
+            assert (await exchange(at["admin"], get("/healthz"))).startswith(b"HTTP/1.1 200 ")
+            with pytest.raises(ConnectionRefusedError):
+                await exchange(at["traffic"], get())
+            slow.go_on.set()
+            assert await reader.read() == b"\r\n" + chunk(EVENT) + b"0\r\n\r\n"
+            assert await process.wait() == 0
+
+
+async def test_a_stream_that_outlasts_the_drain_is_cut_and_seen_to_be(tmp_path: Path) -> None:
+    async with serving(Slow()) as url:
+        serve = ("serve", "--upstream", url, "--ledger", "none", "--drain-s", "0.2")
+        async with running(*serve, cwd=tmp_path) as (process, at), streaming(at["traffic"]) as reader:
+            process.send_signal(signal.SIGTERM)
+            assert await reader.read() == b"\r\n"
+            assert await process.wait() == 0
+            assert process.stderr is not None
+            assert b'"code":"shutting_down"' in await process.stderr.read()
+
+
+async def test_a_second_sigterm_ends_the_drain_at_once(tmp_path: Path) -> None:
+    async with serving(Slow()) as url:
+        serve = ("serve", "--upstream", url, "--ledger", "none", "--drain-s", "600")
+        async with running(*serve, cwd=tmp_path) as (process, at), streaming(at["traffic"]) as reader:
+            process.send_signal(signal.SIGTERM)
+            await drained(process)
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(SDKS_OWN_WAIT_S):
+                assert await reader.read() == b"\r\n"
+                assert await process.wait() == 0
+
+
+@pytest.mark.parametrize("fault", ["accepts and never answers", "trickles", "refuses", "fails"])
+async def test_a_broken_collector_does_not_hold_the_exit(tmp_path: Path, fault: str) -> None:
+    """And the ledger's row is written all the same."""
+    asked = asyncio.Event()
+
+    async def collector(connection: Connection) -> None:
+        await connection.request()
+        asked.set()
+        if fault == "fails":
+            await connection.send(b"HTTP/1.1 503 Busy\r\nRetry-After: 600\r\nContent-Length: 0\r\n\r\n")
+        if fault == "trickles":
+            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 600\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                await connection.send(b" ")
+        await connection.gone()
+
+    async with serving(collector) as otlp:
+        telemetry = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1" if fault == "refuses" else otlp}
+        serve = ("serve", "--ledger", f"sqlite:///{tmp_path}/l.db")
+        async with running(*serve, cwd=tmp_path, **telemetry) as (process, at):
+            async with asking(at["traffic"]) as (ask, _):
+                await tool_run(ask)
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(SDKS_OWN_WAIT_S / 2):
+                assert await process.wait() == 0
+        assert asked.is_set() or fault == "refuses"
+    with contextlib.closing(sqlite3.connect(tmp_path / "l.db")) as ledger:
+        assert ledger.execute("SELECT count(*) FROM run").fetchone() == (1,)
