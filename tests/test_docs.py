@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from support.certificates import Authority
 from support.command import environment, start
 from wiretape import errors
 from wiretape.cassette.plan import Mode
-from wiretape.config import Config
+from wiretape.config import Config, load, upstreams
 from wiretape.sandbox.acts import VERBS, read
 from wiretape.telemetry.vocabulary import INSTRUMENTS
 
@@ -82,6 +83,17 @@ def test_the_sandboxs_page_explains_every_act_as_it_is_told() -> None:
     told = [tomllib.loads(f"act = {{{row.replace('{…}', '{}')}}}")["act"] for row in rows]
     assert [next(iter(one)) for one in told] == [*VERBS]
     assert all(read(one, "row") for one in told)
+
+
+def test_the_configuration_on_the_page_of_edges_is_one(tmp_path: Path) -> None:
+    (text,) = blocks((ROOT / "docs" / "edges.md").read_text("utf-8"), "toml")
+    authority = Authority(tmp_path)
+    cert, key = authority.issued()
+    for name, file in (("ca.pem", authority.file), ("client.crt", cert), ("client.key", key)):
+        text = text.replace(f"/etc/wiretape/{name}", file)
+    (tmp_path / "wiretape.toml").write_text(text)
+    config = load({}, {}, tmp_path / "wiretape.toml").config
+    assert [one.place for one in upstreams(config)] == ["https://llm.example.com", "unix:/run/llm.sock"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
