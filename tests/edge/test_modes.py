@@ -203,3 +203,18 @@ async def test_a_client_that_leaves_is_recorded_as_having_left(tmp_path: Path) -
     assert outcome.sealed is not None
     (only,) = load(outcome.sealed.path).interactions
     assert (only.how.value, only.body) == (How.CLIENT_LEFT.value, FRAMES[0])
+
+
+async def test_our_server_timing_is_told_in_every_mode_and_never_recorded(tmp_path: Path) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\nServer-Timing: db;dur=5\r\nContent-Length: 2\r\n\r\nok")
+        await connection.gone()
+
+    stem, timed = str(tmp_path / "talk"), EdgeOptions(server_timing=True)
+    async with serving(script) as url, proxied(url, mode=Mode.RECORD, cassette=(stem,), edge=timed) as proxy:
+        recorded = await exchange(proxy.traffic.url, get("/x"))
+    async with proxied(mode=Mode.REPLAY, cassette=(stem,), edge=timed) as proxy:
+        replayed = await exchange(proxy.traffic.url, get("/x"))
+    assert [got.count(b"Server-Timing: wiretape;dur=") for got in (recorded, replayed)] == [1, 1]
+    assert b"wiretape;dur" not in tape_path(tmp_path / "talk").read_bytes()
