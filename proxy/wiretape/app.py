@@ -161,10 +161,7 @@ class Proxy:
         self._runs = Runs(config.runs, self._reports.run, lambda: new_bits(64))
         self._open.push_async_callback(asyncio.to_thread, lambda: self._runs.close(time.monotonic_ns()))
         source = await self._source(behind)
-        edge = config.edge
-        self.relay = Relay(
-            source, self._runs, self._reports, logger, streams_max=edge.streams_max, server_timing=edge.server_timing
-        )
+        self.relay = Relay(source, self._runs, self._reports, logger, config.edge)
         self._sweep(asyncio.get_running_loop().time())
         self._open.callback(lambda: self._sweeping.cancel())  # noqa: PLW0108  each sweep sets another timer
         await self._listen(*addresses)
@@ -248,6 +245,8 @@ class Proxy:
 
     def _gauges(self) -> Gauges:
         return Gauges(
+            connections_active=lambda: self.traffic.connections,
+            connections_refused=lambda: self.traffic.refused,
             streams_active=lambda: self.relay.active,
             stream_buffered_bytes=lambda: self.relay.buffered_bytes,
             runs_open=lambda: self._runs.open,

@@ -71,6 +71,24 @@ class BadRequest(WiretapeError):
     code, status, keeps_connection = "bad_request", 400, False
 
 
+class HeadersTooLarge(WiretapeError):
+    """A request head over `header_bytes_max` or `headers_max`."""
+
+    code, status, keeps_connection = "headers_too_large", 431, False
+
+
+class ExpectationFailed(WiretapeError):
+    """An `Expect` other than `100-continue`: nobody here could see to it."""
+
+    code, status, keeps_connection = "expectation_failed", 417, False
+
+
+class RequestTimeout(WiretapeError):
+    """A request body that stopped coming, or came too slowly; its upstream never had the whole request."""
+
+    code, status, retry_helps, keeps_connection = "request_timeout", 408, True, False
+
+
 class RequestTooLarge(WiretapeError):
     """A body beyond what replay may hold."""
 
@@ -86,7 +104,7 @@ class NoRoute(WiretapeError):
 class UpgradeUnsupported(WiretapeError):
     """An Upgrade request."""
 
-    code, status = "upgrade_unsupported", 501
+    code, status, keeps_connection = "upgrade_unsupported", 501, False
 
 
 class ShuttingDown(WiretapeError):
@@ -111,6 +129,12 @@ class AdminUnauthorized(WiretapeError):
     """The admin listener was asked without its token."""
 
     code, status = "admin_unauthorized", 401
+
+
+class ClientStalled(WiretapeError):
+    """A client that took nothing of what waited for it, for `send_idle_s`: its connection was cut."""
+
+    code = "client_stalled"
 
 
 class CassetteMiss(WiretapeError):

@@ -31,7 +31,10 @@ TABLE = [
     ("wiretape.cassette.misses", "{exchange}", ()),
     ("wiretape.decoder.errors", "{error}", ()),
     ("wiretape.events.unknown", "{event}", ()),
+    ("wiretape.trailers.dropped", "{message}", ()),
+    ("wiretape.connections.refused", "{connection}", ()),
     ("wiretape.telemetry.dropped", "{report}", ()),
+    ("wiretape.connections.active", "{connection}", ()),
     ("wiretape.streams.active", "{stream}", ()),
     ("wiretape.runs.open", "{run}", ()),
     ("wiretape.stream.buffered_bytes", "By", ()),
@@ -53,7 +56,14 @@ def test_no_metric_carries_an_id() -> None:
 
 
 def test_the_meter_is_given_what_the_table_says() -> None:
-    metrics = Metrics(told=gauges(stream_buffered_bytes=lambda: 1, event_loop_lag_s=lambda: 0.5))
+    metrics = Metrics(
+        told=gauges(
+            connections_active=lambda: 1,
+            connections_refused=lambda: {"overloaded": 1},
+            stream_buffered_bytes=lambda: 1,
+            event_loop_lag_s=lambda: 0.5,
+        )
+    )
     feed_all(metrics)
     found = metrics.read()
     assert {name: (m.unit, m.description) for name, m in found.items()} == {

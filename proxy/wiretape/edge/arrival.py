@@ -1,4 +1,4 @@
-"""From aiohttp's request to ours: raw target, raw fields, ids for its spans; what must not be forwarded is refused."""
+"""From aiohttp's request to ours: raw target, raw fields, ids for its spans."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from wiretape.errors import BadRequest, UpgradeUnsupported
 from wiretape.exchange import Request, Trace
 from wiretape.runs.observer import Joined
 from wiretape.wire.trace import caller
-
-_VERSIONS = ((1, 0), (1, 1))
 
 
 def arrive(raw: web.BaseRequest) -> Request:
@@ -25,19 +22,6 @@ def arrive(raw: web.BaseRequest) -> Request:
         at_ns=time.monotonic_ns(),
         wall_ns=time.time_ns(),
     )
-
-
-def check(raw: web.BaseRequest, request: Request) -> None:
-    """Refuse what must reach no upstream; raises BadRequest or UpgradeUnsupported."""
-    if tuple(raw.version) not in _VERSIONS:
-        raise BadRequest("only HTTP/1.0 and HTTP/1.1 are spoken here")
-    if not request.target.isascii():
-        raise BadRequest("the request target must be ASCII; percent-encode the rest (RFC 9112 section 3.2)")
-    # RFC 9112 section 3.2: a proxy that took absolute-form or CONNECT would let clients choose the upstream.
-    if not request.target.startswith("/") and request.target != "*":
-        raise BadRequest("the request target must be origin-form, a path that begins with /")
-    if "Upgrade" in raw.headers:
-        raise UpgradeUnsupported("Upgrade is not supported; send the request without it")
 
 
 def trace(request: Request, joined: Joined | None, new_bits: Callable[[int], int]) -> Trace:

@@ -10,10 +10,8 @@ from aiohttp import web
 from msgspec import Struct
 
 from wiretape.edge.address import Address, Reserved, UnixAddress
-from wiretape.edge.respond import refuse
-from wiretape.errors import BadRequest, InternalError
+from wiretape.edge.connection import Server
 
-INTERNAL = 500
 # aiohttp would print the raw bytes of a request it cannot read, and a key may stand in them.
 _SILENT = logging.getLogger("wiretape.silent")
 _SILENT.addHandler(logging.NullHandler())
@@ -26,14 +24,25 @@ CUT_S = 0.05
 class EdgeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bounds of the traffic listener."""
 
+    body_idle_s: float = 60.0
+    """Seconds between two pieces of a request body; a longer silence is answered 408."""
+    body_rate_min: int = 100
+    """Bytes a second of a request body, over the time we wait for it and beyond `body_idle_s`; a slower one is
+    answered 408."""
+    connections_max: int = 0
+    """Client connections; one more is answered 503 and closed. 0 takes two fifths of the process's file descriptors
+    (RLIMIT_NOFILE), as each may need another one to its upstream."""
     header_bytes_max: int = 65_536
-    """Bytes of a request line or of one header line."""
+    """Bytes of a request line or of one header line; more are answered 431."""
     headers_max: int = 256
-    """Fields of one request head."""
+    """Fields of one request head; more are answered 431."""
     keepalive_s: float = 75.0
     """Seconds a connection may idle, or take to send its head."""
     matched_body_max: int = 16_777_216
     """Bytes of a request body that `replay` and `auto` hold to match it."""
+    send_idle_s: float = 60.0
+    """Seconds a client may take nothing of what waits for it before it is cut (TCP_USER_TIMEOUT; Linux alone). 0
+    waits for ever."""
     streams_max: int = 4_096
     """Exchanges in flight; one more is answered 503."""
     server_timing: bool = False
@@ -49,29 +58,6 @@ class EdgeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         return bits
 
 
-class _Connection(web.RequestHandler):
-    """A client's connection, on which what aiohttp refuses by itself is refused in our words."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        """Answer what is no HTTP with a 400 that quotes nothing of it."""
-        error = (
-            InternalError("Wiretape made a mistake") if status >= INTERNAL else BadRequest("this is no valid HTTP/1.1")
-        )
-        response, _ = refuse(request, error)
-        return response
-
-
-class _Server(web.Server):
-    """aiohttp's low-level server with connections of ours."""
-
-    def __call__(self) -> web.RequestHandler:
-        return _Connection(self, loop=self._loop, **self._kwargs)
-
-
 class Listener:
     """One open listening socket and the server behind it."""
 
@@ -84,6 +70,18 @@ class Listener:
     def address(self) -> Address | UnixAddress:
         """Where it listens, with the port that was picked."""
         return self._reserved.address
+
+    @property
+    def connections(self) -> int:
+        """Open connections of the traffic listener; callable from any thread."""
+        server = self._runner.server
+        return server.active if isinstance(server, Server) else 0
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """Connections and heads that the traffic listener refused before they were an exchange, by error code."""
+        server = self._runner.server
+        return dict(server.refused) if isinstance(server, Server) else {}
 
     @property
     def url(self) -> str:
@@ -114,8 +112,10 @@ async def traffic(
     tls: ssl.SSLContext | None = None,
 ) -> Listener:
     """Listen for traffic."""
-    server = _Server(
+    server = Server(
         handler,
+        connections_max=options.connections_max,
+        send_idle_s=options.send_idle_s,
         access_log=None,
         auto_decompress=False,
         handler_cancellation=True,  # a client that leaves frees its upstream at once

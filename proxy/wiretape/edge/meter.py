@@ -6,7 +6,7 @@ from msgspec import structs
 
 from wiretape.edge.tee import Tee
 from wiretape.edge.upload import Upload
-from wiretape.exchange import Chunk, Ending, Head, Request, Trace
+from wiretape.exchange import Chunk, Ending, Head, Headers, Request, Trace
 from wiretape.runs.observer import Seen
 from wiretape.runs.report import ExchangeReport
 from wiretape.wire.headers import value
@@ -98,6 +98,7 @@ def report(  # noqa: PLR0913, PLR0917  one argument for each witness of the exch
         fields_unknown=seen.fields_unknown,
         decoder_errors=seen.decoder_errors,
         observers_dropped=len(tee.dropped),
+        trailers_dropped=sum(_has_trailers(one.headers) for one in (request, head) if one),
         upstream_request_id=value(head.headers, b"x-request-id") if head else None,
         upstream_processing_ms=_milliseconds(head) if head else None,
         run_key=seen.run_key,
@@ -105,6 +106,11 @@ def report(  # noqa: PLR0913, PLR0917  one argument for each witness of the exch
         run_span_id=seen.run_span_id,
         agent_created=seen.agent_created,
     )
+
+
+def _has_trailers(headers: Headers) -> bool:
+    """Whether a message announced trailers (RFC 9110 section 6.6.2): the parsers keep the fields themselves."""
+    return any(name.lower() == b"trailer" for name, _ in headers)
 
 
 def _milliseconds(head: Head) -> int | None:

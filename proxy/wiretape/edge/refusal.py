@@ -35,6 +35,7 @@ _REASONS = {
     404: "Not Found",
     408: "Request Timeout",
     413: "Content Too Large",
+    417: "Expectation Failed",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",

@@ -12,7 +12,9 @@ from aiohttp import web
 from msgspec import structs
 from structlog.typing import FilteringBoundLogger
 
-from wiretape.edge.arrival import arrive, check, new_bits, trace
+from wiretape.edge.arrival import arrive, new_bits, trace
+from wiretape.edge.connection import Connection
+from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.meter import Meter, report
 from wiretape.edge.modes import Opened, Source
 from wiretape.edge.respond import Relayed, refuse
@@ -21,6 +23,7 @@ from wiretape.edge.tee import Tee
 from wiretape.edge.upload import Upload
 from wiretape.errors import (
     CassetteMiss,
+    ClientStalled,
     InternalError,
     Overloaded,
     ShuttingDown,
@@ -31,6 +34,7 @@ from wiretape.errors import (
 from wiretape.exchange import Answer, Ending, Head, How, Request
 from wiretape.runs.observer import Runs
 from wiretape.runs.report import ExchangeReport
+from wiretape.wire.rules import check
 
 
 class Reports(Protocol):
@@ -46,23 +50,14 @@ class Reports(Protocol):
 class Relay:
     """Takes every request of the traffic listener."""
 
-    def __init__(  # noqa: PLR0913  one argument for each part it is put together from
-        self,
-        source: Source,
-        runs: Runs,
-        reports: Reports,
-        logger: FilteringBoundLogger,
-        *,
-        streams_max: int,
-        server_timing: bool = False,
+    def __init__(
+        self, source: Source, runs: Runs, reports: Reports, logger: FilteringBoundLogger, options: EdgeOptions
     ) -> None:
         self.source = source
         self.runs = runs
         self.reports = reports
         self._logger = logger
-        self.streams_max = streams_max
-        self.server_timing = server_timing
-        """Whether answers tell the time that we have added."""
+        self.options = options
         self.draining = False
         """Whether new requests are refused because the proxy is stopping."""
         self.cutting = False
@@ -121,11 +116,11 @@ class Relay:
 
     def admit(self, raw: web.BaseRequest, arrived: Request) -> Request:
         """Check, scope and route a request; raises the error that its client is told."""
-        check(raw, arrived)
+        check(arrived, raw.version)
         if self.draining:
             raise _stopping()
-        if self.active >= self.streams_max:
-            raise Overloaded(f"{self.streams_max} exchanges are in flight (streams_max); try again in a moment")
+        if self.active >= self.options.streams_max:
+            raise Overloaded(f"{self.options.streams_max} exchanges are in flight (streams_max); try again in a moment")
         request = scoped(arrived) if self.source.has_sessions else arrived
         return structs.replace(request, upstream=self.source.behind(request))
 
@@ -143,7 +138,8 @@ class Passage:
         self._request = structs.replace(request, trace=trace(request, relay.runs.joined(request), new_bits))
         self._watch = relay.runs.watch(self._request, mode=relay.source.name, cassette=relay.source.cassette)
         self._tee = Tee(self._watch)
-        self._upload = Upload(raw, self._tee)
+        options = relay.options
+        self._upload = Upload(raw, self._tee, idle_s=options.body_idle_s, rate_min=options.body_rate_min)
         self._meter = Meter(self._request)
         self._response: Relayed | None = None
 
@@ -159,11 +155,18 @@ class Passage:
             response, how, code = await self._carry()
         except (asyncio.CancelledError, ConnectionError):
             # aiohttp cancels us when the client's connection is lost, and, closing it, when we cut it ourselves.
-            how, code = (How.CANCELLED, ShuttingDown.code) if self._relay.cutting else (How.CLIENT_LEFT, None)
+            how, code = self._lost()
             raise
         finally:
             self._end(Ending(how, time.monotonic_ns(), code))
         return response
+
+    def _lost(self) -> tuple[How, str | None]:
+        if self._relay.cutting:
+            return How.CANCELLED, ShuttingDown.code
+        connection = self._raw.protocol
+        is_stalled = isinstance(connection, Connection) and connection.stalled
+        return How.CLIENT_LEFT, ClientStalled.code if is_stalled else None
 
     def _admitted(self, arrived: Request) -> Request:
         try:
@@ -178,7 +181,7 @@ class Passage:
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001  a mistake of ours must not write a second head into a body
-            return self._fail(error)
+            return self._fail(self._upload.failed or error)
 
     async def _answer(self) -> tuple[Relayed, How, str | None]:
         opened = await self._open()
@@ -190,7 +193,7 @@ class Passage:
             opened.answer.close()
 
     def _told(self, head: Head) -> Head:
-        return self._meter.timed(head, time.monotonic_ns()) if self._relay.server_timing else head
+        return self._meter.timed(head, time.monotonic_ns()) if self._relay.options.server_timing else head
 
     async def _open(self) -> Opened:
         opened = await self._relay.source.open(self._request, self._upload, self._tee, self._meter)
@@ -212,9 +215,16 @@ class Passage:
                 await response.drain()
         except UpstreamTorn as error:
             response.tear()
-            return (How.CANCELLED, ShuttingDown.code) if self._relay.cutting else (How.UPSTREAM_FAILED, error.code)
-        await response.write_eof()
+            return self._torn(error)
+        response.finish()
         return How.COMPLETE, None
+
+    def _torn(self, error: UpstreamTorn) -> tuple[How, str | None]:
+        """Tell whose doing a tear was: a body that failed takes the upstream's connection with it."""
+        if self._relay.cutting:
+            return How.CANCELLED, ShuttingDown.code
+        failed = self._upload.failed
+        return (How.UPSTREAM_FAILED, error.code) if failed is None else (How.CANCELLED, failed.code)
 
     def _refuse(self, error: WiretapeError) -> tuple[Relayed, How, str | None]:
         how = How.UPSTREAM_FAILED if isinstance(error, UpstreamFailed) else How.REFUSED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 import time
@@ -14,6 +15,8 @@ from wiretape.errors import WiretapeError
 from wiretape.exchange import Head
 from wiretape.wire.framing import Framing, frame
 
+LINGER_S = 1.0
+"""Seconds that a client gets to read its last answer and close, before we do."""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -24,7 +27,9 @@ class Relayed(web.StreamResponse):
         super().__init__(status=head.status)
         self._raw = raw
         modern = raw.version >= HttpVersion11
-        self._framed = frame(head, method=raw.method, modern=modern, keep_alive=keep_alive and raw.keep_alive)
+        # aiohttp 3.14.5 gives a trailer of one request to the next one on the connection, as a field of its head.
+        is_last = not raw.keep_alive or "Transfer-Encoding" in raw.headers
+        self._framed = frame(head, method=raw.method, modern=modern, keep_alive=keep_alive and not is_last)
         self._torn = False
         self._ended = False
 
@@ -61,11 +66,26 @@ class Relayed(web.StreamResponse):
         """Leave the head alone: it is long gone when aiohttp asks."""
         return None
 
-    async def write_eof(self, data: bytes = b"") -> None:
-        """End the body, once, unless it was torn; aiohttp calls again after us."""
+    def finish(self) -> None:
+        """End the body, unless it was torn."""
         if self._framed.framing is Framing.CHUNKED and not (self._torn or self._ended):
             self._send(b"0\r\n\r\n")
         self._ended = True
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Be done, as aiohttp says; after a last answer stay until the client has closed, or `LINGER_S` long.
+
+        Closing on bytes that were not read would reset the connection, and the answer might be lost (RFC 9112
+        section 9.6).
+        """
+        self.finish()
+        transport = self._raw.transport
+        if self.keep_alive or self._torn or transport is None or not transport.can_write_eof():
+            return
+        transport.write_eof()
+        self._raw.protocol.close()  # what still comes is dropped unread
+        await asyncio.sleep(LINGER_S)  # or until the client closes: we are then cancelled
+        self._raw.protocol.force_close()
 
     def tear(self) -> None:
         """Close the connection with the body unfinished, after what was written has left.

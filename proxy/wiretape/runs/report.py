@@ -65,6 +65,8 @@ class ExchangeReport(Struct, frozen=True, kw_only=True):
     fields_unknown: int = 0
     decoder_errors: int = 0
     observers_dropped: int = 0
+    trailers_dropped: int = 0
+    """Messages of the two that announced trailers, which are not passed on."""
     upstream_request_id: str | None = None
     upstream_processing_ms: int | None = None
     run_key: tuple[str, str] | None = None

@@ -108,6 +108,7 @@ class MetricSink:
 
     def _reads(self, gauges: Gauges) -> dict[str, Read]:
         asked = {
+            v.CONNECTIONS_ACTIVE: gauges.connections_active,
             v.STREAMS_ACTIVE: gauges.streams_active,
             v.RUNS_OPEN: gauges.runs_open,
             v.QUEUE: gauges.telemetry_queue,
@@ -115,7 +116,10 @@ class MetricSink:
             v.LOOP_LAG: gauges.event_loop_lag_s,
         }
         reads = {instrument.name: _reading(ask) for instrument, ask in asked.items() if ask is not None}
-        return reads | {v.DROPPED.name: self._dropped}
+        return reads | {v.DROPPED.name: self._dropped, v.REFUSED.name: self._refused}
+
+    def _refused(self, _: CallbackOptions) -> Iterator[Observation]:
+        return (Observation(count, {v.REASON: code}) for code, count in self._gauges.connections_refused().items())
 
     def _dropped(self, _: CallbackOptions) -> Iterator[Observation]:
         lost = {**self._gauges.telemetry_dropped(), _OBSERVERS: self._observers_dropped}
@@ -148,6 +152,7 @@ class MetricSink:
         counts = {
             v.DECODER_ERRORS: report.decoder_errors,
             v.EVENTS_UNKNOWN: report.events_unknown,
+            v.TRAILERS_DROPPED: report.trailers_dropped,
             v.CASSETTE_HITS: int(report.played == "hit"),
             v.CASSETTE_MISSES: int(report.played == "miss"),
         }

@@ -51,5 +51,8 @@ class Gauges(Struct, frozen=True, kw_only=True):
     telemetry_queue: Callable[[], int]
     telemetry_dropped: Callable[[], Mapping[str, int]]
     """Reports lost so far by sink name (`Fanout.dropped`)."""
+    connections_active: Callable[[], int] | None = None
+    connections_refused: Callable[[], Mapping[str, int]] = dict
+    """Connections refused so far by error code (`Listener.refused`)."""
     stream_buffered_bytes: Callable[[], int] | None = None
     event_loop_lag_s: Callable[[], float] | None = None

@@ -254,6 +254,16 @@ CASSETTE_HITS = _counter("wiretape.cassette.hits", "{exchange}", "Requests that 
 CASSETTE_MISSES = _counter("wiretape.cassette.misses", "{exchange}", "Requests that no cassette could answer.")
 DECODER_ERRORS = _counter("wiretape.decoder.errors", "{error}", "Frames and bodies that could not be decoded.")
 EVENTS_UNKNOWN = _counter("wiretape.events.unknown", "{event}", "Events whose name no dialect knows.")
+TRAILERS_DROPPED = _counter(
+    "wiretape.trailers.dropped", "{message}", "Messages whose announced trailers were not passed on."
+)
+REFUSED = Instrument(
+    "wiretape.connections.refused",
+    Kind.COUNTER_READ,
+    "{connection}",
+    "Connections refused before a request could be read, by error code.",
+    (REASON,),
+)
 DROPPED = Instrument(
     "wiretape.telemetry.dropped",
     Kind.COUNTER_READ,
@@ -262,6 +272,7 @@ DROPPED = Instrument(
     (SIGNAL,),
 )
 STREAMS_ACTIVE = _gauge("wiretape.streams.active", "{stream}", "Exchanges under way.")
+CONNECTIONS_ACTIVE = _gauge("wiretape.connections.active", "{connection}", "Client connections that are open.")
 RUNS_OPEN = _gauge("wiretape.runs.open", "{run}", "Runs that have not ended.")
 BUFFERED = _gauge("wiretape.stream.buffered_bytes", "By", "Bytes that wait for clients.")
 QUEUE = _gauge("wiretape.telemetry.queue", "{report}", "Reports that wait for a sink.")
@@ -270,6 +281,6 @@ LOOP_LAG = _gauge("wiretape.event_loop.lag", "s", "How late the event loop was w
 INSTRUMENTS: Final = (
     *(HTTP_SERVER, HTTP_CLIENT, OPERATION, FIRST_CHUNK, OUTPUT_CHUNK, TOKEN_USAGE),
     *(INPUT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS, RUNS, USAGE_MISSING, PHASE_DURATION, FIRST_EVENT),
-    *(OVERHEAD, STREAM_ENDED, CASSETTE_HITS, CASSETTE_MISSES, DECODER_ERRORS, EVENTS_UNKNOWN, DROPPED),
-    *(STREAMS_ACTIVE, RUNS_OPEN, BUFFERED, QUEUE, LOOP_LAG),
+    *(OVERHEAD, STREAM_ENDED, CASSETTE_HITS, CASSETTE_MISSES, DECODER_ERRORS, EVENTS_UNKNOWN),
+    *(TRAILERS_DROPPED, REFUSED, DROPPED, CONNECTIONS_ACTIVE, STREAMS_ACTIVE, RUNS_OPEN, BUFFERED, QUEUE, LOOP_LAG),
 )

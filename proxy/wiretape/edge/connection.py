@@ -1,0 +1,147 @@
+"""A client's connection: what aiohttp refuses by itself is refused in our words, and what is too many turned away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import socket
+import time
+from collections import Counter
+from typing import Any
+
+from aiohttp import StreamReader, web
+from aiohttp.http import RawRequestMessage
+from aiohttp.http_exceptions import LineTooLong
+
+from wiretape.edge.refusal import refusal
+from wiretape.edge.respond import LINGER_S, refuse
+from wiretape.errors import BadRequest, HeadersTooLarge, InternalError, Overloaded, WiretapeError
+from wiretape.wire.framing import frame
+
+INTERNAL = 500
+_SHARE = 0.4
+"""Of the file descriptors: with its upstream's, a connection may need two, and a fifth is left for all else."""
+_LINGERING = 0.125
+"""Of the connections: so many more that were turned away may take their time to read why."""
+
+
+class Server(web.Server):
+    """aiohttp's low-level server with connections of ours, and no more than `connections_max` of them."""
+
+    def __init__(self, handler: Any, *, connections_max: int, send_idle_s: float, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(handler, **options)
+        self.connections_max = connections_max or affordable()
+        self.send_idle_s = send_idle_s
+        self.refused: Counter[str] = Counter()
+        """Connections and heads refused before they were an exchange, by error code."""
+        self.turning = 0
+        """Connections turned away that are still open."""
+
+    @property
+    def active(self) -> int:
+        """Open connections."""
+        return len(self._connections)
+
+    def __call__(self) -> web.RequestHandler:
+        """Make the protocol of a connection that was accepted."""
+        if self.active >= self.connections_max:
+            self.refused[Overloaded.code] += 1
+            return TurnedAway(self)  # type: ignore[return-value]  # all a loop needs is a protocol
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+
+def affordable() -> int:
+    """Tell how many connections the process's limit of file descriptors allows."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, int(_SHARE * soft))
+
+
+class Connection(web.RequestHandler):
+    """A client's connection."""
+
+    __slots__ = ("body", "lost", "server")
+
+    def __init__(self, server: Server, **options: Any) -> None:  # noqa: ANN401  aiohttp's own
+        super().__init__(server, **options)
+        self.server = server
+        self.lost: BaseException | None = None
+        """Why the connection was lost, where it was not simply closed."""
+        self.body: StreamReader | None = None
+        """Of the newest request; those before it are whole."""
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the client took nothing for `send_idle_s`."""
+        return isinstance(self.lost, TimeoutError)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let the kernel cut a client that takes nothing, also one that has closed meanwhile (RFC 5482)."""
+        option = getattr(socket, "TCP_USER_TIMEOUT", None)
+        if option is not None and self.server.send_idle_s:
+            with contextlib.suppress(OSError):  # a unix socket has no such thing
+                milliseconds = int(self.server.send_idle_s * 1000)
+                transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, milliseconds)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Keep the reason for whoever is being cancelled now."""
+        self.lost = exc
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Tell whoever reads a body that its chunks are broken: aiohttp tells only the next request's turn."""
+        super().data_received(data)
+        if not self._messages:
+            return
+        message, payload = self._messages[-1]
+        if isinstance(message, RawRequestMessage):
+            self.body = payload
+        elif self.body is not None and not self.body.is_eof():
+            self.body.set_exception(BadRequest("the body is no valid chunked coding (RFC 9112 section 7.1)"))
+            self.body.feed_eof()  # nothing more of it will come
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP with an error that quotes nothing of it."""
+        error = InternalError("Wiretape made a mistake") if status >= INTERNAL else _objection(exc)
+        self.server.refused[error.code] += 1
+        response, _ = refuse(request, error)
+        return response
+
+
+def _objection(exc: BaseException | None) -> WiretapeError:
+    if isinstance(exc, LineTooLong):
+        return HeadersTooLarge("the request line or a field is over header_bytes_max")
+    if "Too many headers" in str(exc):
+        return HeadersTooLarge("the request has more fields than headers_max")
+    return BadRequest("this is no valid HTTP/1.1")
+
+
+class TurnedAway(asyncio.Protocol):
+    """A connection too many: told so at once, whatever it wanted, and closed."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Answer, and leave a moment to read it: closing on unread bytes would reset the connection."""
+        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101  it is one, of a stream socket
+        self._server.turning += 1
+        transport.write(_too_many())
+        if transport.can_write_eof():
+            transport.write_eof()
+        moment_s = LINGER_S if self._server.turning <= self._server.connections_max * _LINGERING else 0
+        self._alarm = asyncio.get_running_loop().call_later(moment_s, transport.abort)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Stop waiting."""
+        self._server.turning -= 1
+        self._alarm.cancel()
+
+
+def _too_many() -> bytes:
+    error = Overloaded("too many connections are open (connections_max); try again in a moment")
+    head, body = refusal(error, time.monotonic_ns())
+    return frame(head, method="GET", modern=True, keep_alive=False).head + body

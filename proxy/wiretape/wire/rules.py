@@ -1,0 +1,69 @@
+"""What a request's head must be to be forwarded; all else is refused before any upstream hears of it."""
+
+from __future__ import annotations
+
+from wiretape.errors import BadRequest, ExpectationFailed, UpgradeUnsupported
+from wiretape.exchange import Headers, Request
+from wiretape.wire.headers import values
+
+_VERSIONS = ((1, 0), (1, 1))
+_CONTROLS = bytes({*range(0x20), 0x7F} - {0x09})
+"""What no field value may hold (RFC 9110 section 5.5)."""
+_LENGTH_DIGITS_MAX = 19
+"""A longer length overflows somebody's 64 bits."""
+
+
+def check(request: Request, version: tuple[int, int]) -> None:
+    """Refuse what must reach no upstream; raises BadRequest, ExpectationFailed or UpgradeUnsupported.
+
+    The parser refuses most of it already. What is checked here holds whichever parser reads the head.
+    """
+    if version not in _VERSIONS:
+        raise BadRequest("only HTTP/1.0 and HTTP/1.1 are spoken here")
+    _check_target(request)
+    if _has_control(request.headers):
+        raise BadRequest("a field holds a control character (RFC 9110 section 5.5)")
+    names = [name.lower() for name, _ in request.headers]
+    if b"transfer-encoding" in names:
+        _check_coding(request.headers, names, version)
+    if b"content-length" in names:
+        _check_length(request.headers)
+    if b"upgrade" in names:
+        raise UpgradeUnsupported("Upgrade is not supported; send the request without it")
+    if b"expect" in names:
+        _check_expectation(request.headers)
+
+
+def _check_target(request: Request) -> None:
+    """Take origin-form alone: absolute-form and CONNECT would let clients choose the upstream (section 3.2)."""
+    target = request.target
+    if not (target.isascii() and target.isprintable()):
+        raise BadRequest("the request target must be ASCII; percent-encode the rest (RFC 9112 section 3.2)")
+    is_origin = target.startswith("/") or (target == "*" and request.method == "OPTIONS")
+    if not is_origin or request.method == "CONNECT":
+        raise BadRequest("the request target must be origin-form, a path that begins with /")
+
+
+def _has_control(headers: Headers) -> bool:
+    together = b"".join([value for _, value in headers])
+    return len(together.translate(None, _CONTROLS)) != len(together)
+
+
+def _check_coding(headers: Headers, names: list[bytes], version: tuple[int, int]) -> None:
+    """Take exactly `chunked`: anything else is read differently by different servers (RFC 9112 section 6.1)."""
+    codings = [value.lower() for value in values(headers, b"transfer-encoding")]
+    if codings != ["chunked"] or version == (1, 0) or b"content-length" in names:
+        raise BadRequest("Transfer-Encoding must be chunked, alone, without Content-Length, and in HTTP/1.1")
+
+
+def _check_length(headers: Headers) -> None:
+    lengths = list(values(headers, b"content-length"))
+    is_number = lengths[0].isascii() and lengths[0].isdigit() and len(lengths[0]) <= _LENGTH_DIGITS_MAX
+    if len(lengths) > 1 or not is_number:
+        raise BadRequest("Content-Length must be one number (RFC 9112 section 6.3)")
+
+
+def _check_expectation(headers: Headers) -> None:
+    """Refuse what is expected of servers that are not us; `100-continue` is answered here (RFC 9110 section 10.1.1)."""
+    if any(value.lower() != "100-continue" for value in values(headers, b"expect")):
+        raise ExpectationFailed("of expectations only 100-continue is known; send the request without Expect")
