@@ -7,7 +7,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from support.corpora import root
 
@@ -25,21 +25,36 @@ def requests() -> list[Case]:
     return [*_gunicorn(), *_llhttp("request")]
 
 
-def responses() -> list[Case]:
-    """The answers of llhttp."""
-    return list(_llhttp("response"))
+def answers() -> list[Case]:
+    """The answers of llhttp and of the web platform tests; those of the latter are valid where browsers take them."""
+    return [*_llhttp("response"), *_lengths(), *_heads()]
 
 
-def lengths() -> list[tuple[bytes, int | None]]:
-    """Content-Length fields, and the length they give; None where they give none."""
-    cases = json.loads((root() / "hostile/wpt/fetch-content-length/content-lengths.json").read_text("utf-8"))
-    return [(case["input"].encode("latin-1"), case["output"]) for case in cases]
+def _lengths() -> Iterator[Case]:
+    for case in _loaded("wpt/fetch-content-length/content-lengths.json"):
+        head = f"HTTP/1.1 200 OK\r\n{case['input']}\r\n\r\n"
+        body = "Fact: this is really forty-two bytes long."
+        yield Case(f"length {case['input']!r}", (head + body).encode("latin-1"), case["output"] is not None)
+
+
+def _heads() -> Iterator[Case]:
+    for text in _loaded("wpt/fetch-h1-parsing/lone-cr.json"):
+        yield Case(f"lone CR {text!r}", text.encode(), valid=False)
+    for case in _loaded("wpt/fetch-h1-parsing/status-codes.json"):
+        data = f"HTTP/1.1 {case['input']}\nheader-parsing: is sad\n\n".encode()
+        yield Case(f"status {case['input']!r}", data, case["expected"] is not None)
+    path = root() / "hostile/wpt/fetch-h1-parsing/blue-with-0x00-in-a-header.asis"
+    yield Case("NUL in a field", path.read_bytes(), valid=False)
 
 
 def event_streams() -> list[tuple[str, bytes]]:
     """Event streams by name."""
-    cases = json.loads((root() / "hostile/wpt/eventsource/cases.json").read_text("utf-8"))
+    cases = _loaded("wpt/eventsource/cases.json")
     return [(case["name"], base64.b64decode(case["input_b64"])) for case in cases if "input_b64" in case]
+
+
+def _loaded(path: str) -> Any:
+    return json.loads((root() / "hostile" / path).read_text("utf-8"))
 
 
 def _gunicorn() -> Iterator[Case]:
@@ -50,8 +65,7 @@ def _gunicorn() -> Iterator[Case]:
 
 
 def _llhttp(kind: str) -> Iterator[Case]:
-    cases = json.loads((root() / f"hostile/llhttp/{kind}-cases.json").read_text("utf-8"))
-    for number, case in enumerate(cases):
+    for number, case in enumerate(_loaded(f"llhttp/{kind}-cases.json")):
         text = re.sub(r"\\\n", "", case["http_block"].removesuffix("\n")).replace("\n", "\r\n")
         lenient = "lenient" in case["meta"]["type"]
         name = f"{case['file'].removesuffix('.md')} {number} {case['name']}"

@@ -48,7 +48,7 @@ def test_some_answers_have_no_body_whatever_their_fields_say(status: int, method
 
 def test_the_upstreams_own_framing_and_hop_by_hop_fields_are_not_copied() -> None:
     got = framed(
-        200, (b"Transfer-Encoding", b"gzip, chunked"), (b"Connection", b"x-hop"), (b"X-Hop", b"1"), (b"X-Kept", b"2")
+        200, (b"Transfer-Encoding", b"Chunked"), (b"Connection", b"x-hop"), (b"X-Hop", b"1"), (b"X-Kept", b"2")
     )
     assert got.head == b"HTTP/1.1 200 OK\r\nX-Kept: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -62,6 +62,25 @@ def test_case_order_and_repeats_of_fields_survive() -> None:
 def test_a_field_that_could_end_the_head_early_is_refused(mark: bytes) -> None:
     with pytest.raises(UpstreamProtocolError):
         framed(200, (b"x", b"a" + mark + b"b"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ((b"Transfer-Encoding", b"gzip, chunked"),),
+        ((b"Transfer-Encoding", b"chunked"), (b"transfer-encoding", b"chunked")),
+        ((b"Transfer-Encoding", b"identity"),),
+        ((b"Transfer-Encoding", b"chunked"), (b"Content-Length", b"5")),
+    ],
+)
+def test_a_coding_that_the_body_would_keep_is_refused(fields: Headers) -> None:
+    with pytest.raises(UpstreamProtocolError):
+        framed(200, *fields)
+
+
+def test_a_status_of_less_than_three_digits_is_refused() -> None:
+    with pytest.raises(UpstreamProtocolError):
+        framed(77)
 
 
 FIELDS = st.lists(st.tuples(st.from_regex(rb"[A-Za-z-]{1,12}", fullmatch=True), st.binary(max_size=12)), max_size=6)

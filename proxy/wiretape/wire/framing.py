@@ -34,8 +34,10 @@ class Framed(Struct, frozen=True):
 def frame(head: Head, *, method: str, modern: bool, keep_alive: bool) -> Framed:
     """Render a head for a client; `modern` says it speaks HTTP/1.1.
 
-    Raises UpstreamProtocolError where a field could end the head early (RFC 9110 section 5.5).
+    Raises UpstreamProtocolError where a field could end the head early (RFC 9110 section 5.5), or where its framing
+    could be read in two ways.
     """
+    _check(head)
     framing = _framing(head, method, modern=modern)
     keep_alive = keep_alive and framing is not Framing.CLOSE
     fields = (*_forwarded(head.headers, framing), *_hop(framing, modern=modern, keep_alive=keep_alive))
@@ -44,6 +46,18 @@ def frame(head: Head, *, method: str, modern: bool, keep_alive: bool) -> Framed:
     if any(mark in text for text in lines for mark in (b"\r", b"\n", b"\0")):
         raise UpstreamProtocolError("a response field holds a line break or NUL; it was not passed on")
     return Framed(b"\r\n".join((*lines, b"\r\n")), framing, keep_alive)
+
+
+def _check(head: Head) -> None:
+    """Refuse a status that is no three digits, and codings that would be taken off the head but not off the body."""
+    if head.status < _INFORMATIONAL.start:
+        raise UpstreamProtocolError("the upstream's status is no HTTP status; the answer was not passed on")
+    names = [name.lower() for name, _ in head.headers]
+    if b"transfer-encoding" not in names:
+        return
+    codings = [value.lower() for value in values(head.headers, b"transfer-encoding")]
+    if codings != ["chunked"] or b"content-length" in names:
+        raise UpstreamProtocolError("the upstream's Transfer-Encoding is not chunked alone; it was not passed on")
 
 
 def _framing(head: Head, method: str, *, modern: bool) -> Framing:
