@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
-BOTH = frozenset({"test_relay", "test_modes", "test_admin", "test_listeners", "test_upstreams"})
+BOTH = frozenset(
+    {"test_relay", "test_modes", "test_admin", "test_listener", "test_listeners", "test_upstreams", "test_faults"}
+)
 
 
 def pytest_asyncio_loop_factories(
