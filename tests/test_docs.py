@@ -127,6 +127,18 @@ def test_the_reference_names_every_mode() -> None:
     assert [mode for mode in Mode if f"`{mode}`" not in REFERENCE] == []
 
 
+def test_the_relays_page_names_what_is_there() -> None:
+    """Every test, setting, error code and metric in a code span of the page about the relay."""
+    spans = set(re.findall(r"`([a-z][a-z0-9_.]+)`", (ROOT / "docs" / "relay.md").read_text("utf-8")))
+    tests = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    asked = {span for span in spans if span.startswith("test_")}
+    assert [span for span in asked if f"def {span}(" not in tests] == []
+    known = f"{REFERENCE}\n| `http.server.request.duration` |"
+    others = {span for span in spans - asked if "_" in span or span.startswith("wiretape.")}
+    assert [span for span in others if f"| `{span}`" not in known] == []
+    assert len(asked) > 30
+
+
 def test_nothing_that_lands_names_a_registry() -> None:
     """A lock that carries addresses would tie every user to one registry; hashes tie them to the bytes."""
     words = ("python" + "hosted.org", "py" + "pi.org", "npm" + "js.org")
