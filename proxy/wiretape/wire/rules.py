@@ -27,7 +27,7 @@ def check(request: Request, version: tuple[int, int]) -> None:
     if b"transfer-encoding" in names:
         _check_coding(request.headers, names, version)
     if b"content-length" in names:
-        _check_length(request.headers)
+        _check_length(request.headers[names.index(b"content-length")][1], names.count(b"content-length"))
     if b"upgrade" in names:
         raise UpgradeUnsupported("Upgrade is not supported; send the request without it")
     if b"expect" in names:
@@ -56,10 +56,8 @@ def _check_coding(headers: Headers, names: list[bytes], version: tuple[int, int]
         raise BadRequest("Transfer-Encoding must be chunked, alone, without Content-Length, and in HTTP/1.1")
 
 
-def _check_length(headers: Headers) -> None:
-    lengths = list(values(headers, b"content-length"))
-    is_number = lengths[0].isascii() and lengths[0].isdigit() and len(lengths[0]) <= _LENGTH_DIGITS_MAX
-    if len(lengths) > 1 or not is_number:
+def _check_length(length: bytes, count: int) -> None:
+    if count > 1 or not length.isdigit() or len(length) > _LENGTH_DIGITS_MAX:
         raise BadRequest("Content-Length must be one number (RFC 9112 section 6.3)")
 
 
