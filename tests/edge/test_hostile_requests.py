@@ -18,6 +18,7 @@ from wiretape.edge.listen import EdgeOptions
 
 PAGE = (Path(__file__).parents[2] / "docs" / "relay.md").read_text("utf-8")
 AT_ONCE = 50
+MOMENT_S = 0.2
 PIECES = 150
 SMALLER = "gunicorn was told to allow less than we do"
 GATEWAY = "nobody here turns fields into variables: `_` and `-` are told apart, schemes are not guessed from fields"
@@ -105,23 +106,40 @@ class Outcome(NamedTuple):
 
 
 async def sent(case: Case, data: bytes, *, pieces: int = 1) -> Outcome:
-    """Send one case on a connection of its own, through a proxy of its own; the proxy closes it at the end."""
+    """Send one case on a connection of its own, through a proxy of its own; gives what became of it."""
     log = io.StringIO()
-    edge = EdgeOptions(keepalive_s=2.0 if pieces > 1 else 0.4, body_idle_s=0.4)
+    edge = EdgeOptions(keepalive_s=5.0, body_idle_s=2.0)
     async with recording() as (url, recorder), proxied(url, edge=edge, log=log) as proxy:
         reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
         size = max(1, len(data) // pieces)
-        for start in range(0, len(data), size):
-            if not reader.at_eof():
-                writer.write(data[start : start + size])
-                await asyncio.sleep(0)
-        async with asyncio.timeout(20):
-            got = await reader.read()
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(answered(reader, max(expected(case, cut=False))))
+            for start in range(0, len(data), size):
+                if not reading.done():
+                    writer.write(data[start : start + size])
+                    await asyncio.sleep(0)
+        got = reading.result()
         writer.close()
     assert "exchange.broken" not in log.getvalue()
     codes = [json.loads(body)["error"]["code"] for body in re.findall(rb'\{"error":.*?\}\}', got)]
     answers = [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", got)]
     return Outcome(case.name, len(recorder.whole), answers, codes)
+
+
+async def answered(reader: asyncio.StreamReader, count: int) -> bytes:
+    """Read until the proxy closes, or for a moment longer than the answers that are due take to come."""
+    got = b""
+    while True:
+        patience_s = MOMENT_S if 0 < count <= got.count(b"\r\n\r\nok") else 60
+        try:
+            async with asyncio.timeout(patience_s):
+                data = await reader.read(65_536)
+        except TimeoutError:
+            assert patience_s == MOMENT_S
+            return got
+        if not data:
+            return got
+        got += data
 
 
 async def all_sent(cases: list[tuple[Case, bytes]], *, pieces: int = 1) -> list[Outcome]:
