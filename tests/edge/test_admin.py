@@ -13,6 +13,8 @@ from support.proxied import proxied
 from support.raw import Connection, exchange, serving
 from support.scenarios import asking, tool_run
 from wiretape.app import Proxy
+from wiretape.edge import listen
+from wiretape.edge.address import Address, reserve
 from wiretape.edge.admin import Health, admin
 from wiretape.edge.guard import RULES, Guard, Rule
 
@@ -164,3 +166,18 @@ async def test_a_unix_sockets_mode_is_enough(tmp_path: Path) -> None:
         writer.write(ask("/api/state"))
         assert (await reader.read()).startswith(b"HTTP/1.1 200 OK\r\n")
         writer.close()
+
+
+@pytest.mark.parametrize("broken", [BEARER + "\x01", BEARER.replace(":", " :"), BEARER + "x" * 9_000])
+async def test_a_broken_request_leaves_no_token_in_the_log(caplog: pytest.LogCaptureFixture, broken: str) -> None:
+    async with proxied("http://127.0.0.1:1", admin_token=TOKEN) as proxy:
+        assert (await exchange(proxy.admin.url, ask("/api/state", broken))).startswith(b"HTTP/1.0 400 ")
+    assert TOKEN not in caplog.text
+
+
+async def test_a_mistake_of_ours_is_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    failing = Health(lambda: True, lambda: (b"", "text/plain"), lambda: {}["ours"])
+    listener = await listen.application(admin(failing, Guard()), reserve(Address("127.0.0.1", 0)))
+    assert (await exchange(listener.url, ask("/api/state"))).startswith(b"HTTP/1.1 500 ")
+    await listener.close()
+    assert "KeyError: 'ours'" in caplog.text

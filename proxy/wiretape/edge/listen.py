@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from msgspec import Struct
 
 from wiretape.edge.address import Address, Reserved, UnixAddress
@@ -16,6 +17,9 @@ from wiretape.edge.connection import Server
 _SILENT = logging.getLogger("wiretape.silent")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
+# An application's own mistakes are told, but not by that request.
+_UNQUOTING = logging.getLogger("wiretape.server")
+_UNQUOTING.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 MODE_MAX = 0o777
 CUT_S = 0.05
 """Seconds aiohttp gives a connection at the end. We have drained before; and 0 would mean for ever."""
@@ -130,7 +134,8 @@ async def traffic(
 
 async def application(app: web.Application, reserved: Reserved) -> Listener:
     """Listen for an aiohttp application (admin, sandbox)."""
-    return await _listen(web.AppRunner(app, access_log=None, shutdown_timeout=CUT_S), reserved)
+    runner = web.AppRunner(app, access_log=None, logger=_UNQUOTING, shutdown_timeout=CUT_S)
+    return await _listen(runner, reserved)
 
 
 async def _listen(runner: web.BaseRunner, reserved: Reserved, tls: ssl.SSLContext | None = None) -> Listener:
