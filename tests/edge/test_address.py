@@ -1,5 +1,7 @@
 """Addresses are read as written, taken once, and left clean."""
 
+import fcntl
+import os
 import socket
 import stat
 import threading
@@ -127,6 +129,16 @@ def test_of_many_that_find_a_dead_socket_one_takes_it(tmp_path: Path) -> None:
         thread.join()
     assert (len(taken), len(refused)) == (1, 7)
     taken[0].close()
+
+
+def test_a_folder_that_another_keeps_locked_is_told_and_not_waited_for_without_end(tmp_path: Path) -> None:
+    """In a folder like /tmp anybody can hold the lock."""
+    held = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with pytest.raises(ConfigError, match="another process keeps it locked"):
+        reserve(UnixAddress(str(tmp_path / "s")))
+    os.close(held)
+    reserve(UnixAddress(str(tmp_path / "s"))).close()
 
 
 def test_a_shared_port_is_taken_twice_and_only_by_those_who_share() -> None:

@@ -9,6 +9,7 @@ import ipaddress
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,9 @@ UNIX = "unix:"
 UNIX_PATH_BYTES_MAX = 103
 """What every system's `sockaddr_un` takes; Linux would take four more."""
 OWNER_ALONE = 0o600
+LOCK_S = 1.0
+"""Seconds that a folder may be locked by others: ours hold it for a few system calls, and anybody may who reads it."""
+LOCK_RETRY_S = 0.01
 
 
 class Address(Struct, frozen=True):
@@ -164,10 +168,20 @@ def _folder_locked(folder: Path) -> Iterator[None]:
     """Keep others of us away for the few system calls in which a dead socket's path is taken over."""
     opened = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(opened, fcntl.LOCK_EX)
+        _lock(opened, folder, time.monotonic() + LOCK_S)
         yield
     finally:
         os.close(opened)
+
+
+def _lock(opened: int, folder: Path, until_s: float) -> None:
+    while True:
+        try:
+            return fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= until_s:
+                raise ConfigError(f"cannot listen in {folder}: another process keeps it locked") from error
+        time.sleep(LOCK_RETRY_S)  # noqa: TID251  at the start, for LOCK_S at most, where flock itself would block
 
 
 @contextlib.contextmanager
