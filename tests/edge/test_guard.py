@@ -44,6 +44,9 @@ def test_a_name_of_ours_is_known(host: str, local: str) -> None:
         ("evil.test/localhost",),
         ("localhost:x",),
         ("[::1",),
+        ("evil.test[::1]",),
+        ("[::1]evil.test",),
+        ("[localhost]",),
         ("localhost", "evil.test"),
     ],
 )
