@@ -86,6 +86,22 @@ def test_tls_settings_of_an_upstream_without_tls_are_refused(files: dict[str, st
         load({"upstream": [{"url": "http://h", "ca_file": files["cert"]}]}, {})
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"tls_cert": ""},
+        {"tls_cert": "cert", "tls_key": ""},
+        {"upstream": [{"url": "https://h", "ca_file": ""}]},
+        {"upstream": [{"url": "https://h", "client_cert": ""}]},
+    ],
+)
+def test_an_empty_name_of_a_file_is_not_taken_for_none(files: dict[str, str], settings: dict[str, Any]) -> None:
+    """The system's authorities would be trusted instead of the one that was meant."""
+    named = {name: files.get(value, value) if isinstance(value, str) else value for name, value in settings.items()}
+    with pytest.raises(ConfigError, match="the name of a TLS file is empty"):
+        load(named, {})
+
+
 def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(authority: Authority, tmp_path: Path) -> None:
     from cryptography.hazmat.primitives import serialization as pem
 

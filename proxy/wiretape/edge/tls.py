@@ -26,7 +26,7 @@ class UpstreamTls(Struct, frozen=True, kw_only=True):
     @property
     def asks_for_tls(self) -> bool:
         """Whether any of it is set."""
-        return any((self.ca_file, self.client_cert, self.client_key))
+        return any(file is not None for file in (self.ca_file, self.client_cert, self.client_key))
 
 
 def client_context(options: UpstreamTls) -> ssl.SSLContext:
@@ -70,7 +70,7 @@ def _trust(context: ssl.SSLContext, ca_file: str) -> None:
 
 
 def _show(context: ssl.SSLContext, cert: str, key: str | None) -> None:
-    for file in filter(None, (cert, key)):
+    for file in (cert, cert if key is None else key):
         _readable(file)
     try:
         context.load_cert_chain(cert, key, password=_no_passphrase)
@@ -84,6 +84,8 @@ def _no_passphrase() -> str:
 
 
 def _readable(file: str) -> None:
+    if not file:  # as a variable that was not set leaves it; to `Path` it is the folder we are in
+        raise ConfigError("the name of a TLS file is empty; leave the setting out, or name the file")
     try:
         Path(file).read_bytes()
     except (OSError, ValueError) as error:
