@@ -35,6 +35,7 @@ def test_an_address_is_shown_as_it_is_written(text: str, address: Address | Unix
         ("host:", "an address is host:port"),
         ("[]:1", "an address is host:port"),
         ("host:65536", "an address is host:port"),
+        ("host:" + "1" * 5_000, "an address is host:port"),
         ("host:٣", "an address is host:port"),
         ("::1:8787", "an IPv6 host stands in brackets, such as [::1]:8787; got '::1:8787'"),
         ("unix:w.sock", "a unix socket is unix:/path, with an absolute path; got 'unix:w.sock'"),

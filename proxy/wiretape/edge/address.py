@@ -7,6 +7,7 @@ import errno
 import fcntl
 import ipaddress
 import os
+import re
 import socket
 import stat
 import time
@@ -19,6 +20,7 @@ from wiretape.errors import ConfigError
 
 BACKLOG = 128
 PORT_MAX = 65_535
+_PORT = re.compile(r"[0-9]{1,5}")  # a longer one need not be computed, and beyond 4300 digits Python will not
 UNIX = "unix:"
 UNIX_PATH_BYTES_MAX = 103
 """What every system's `sockaddr_un` takes; Linux would take four more."""
@@ -67,7 +69,7 @@ def parse_address(text: str) -> Address | UnixAddress:
         return UnixAddress(unix_path(text))
     host, colon, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not bare or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
+    if not colon or not bare or not _PORT.fullmatch(port) or int(port) > PORT_MAX:
         raise ConfigError(f"an address is host:port, such as 127.0.0.1:8787, or unix:/path; got {text!r}")
     if bare == host and ":" in host:
         raise ConfigError(f"an IPv6 host stands in brackets, such as [::1]:8787; got {text!r}")
