@@ -97,6 +97,7 @@ def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
             "--reuse-port is for mode forward alone: mode replay keeps its state in one process",
         ),
         ('reuse_port = true\nupstream = "http://h"\nlisten = "unix:/s"', "--reuse-port needs a TCP address"),
+        ('admin_hosts = ["a.internal", "b.internal:8788"]', "admin_hosts holds names and addresses, without scheme"),
         ('listen = "unix:here"', "a unix socket is unix:/path, with an absolute path; got 'unix:here'"),
         ('[edge]\nsocket_mode = "rw"', "edge.socket_mode is a mode in octal, such as 0600; got 'rw'"),
         ('[edge]\nsocket_mode = "0888"', "edge.socket_mode is a mode in octal"),

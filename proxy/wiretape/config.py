@@ -20,7 +20,7 @@ from msgspec import Struct, structs
 from wiretape.cassette.plan import Mode
 from wiretape.edge.address import UNIX
 from wiretape.edge.checks import listen_problems, upstream_problems
-from wiretape.edge.guard import token_problem
+from wiretape.edge.guard import name_problem, token_problem
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.sessions import SessionOptions
@@ -145,6 +145,7 @@ def _problems(config: Config) -> Iterator[str]:
     yield from listen_problems((config.listen, config.admin), config.edge, config.tls_cert, config.tls_key)
     if config.admin_token is not None and (problem := token_problem(config.admin_token)):
         yield problem
+    yield from filter(None, map(name_problem, config.admin_hosts))
     yield from _ledger_problems(config.ledger)
     yield from _mode_problems(config)
     yield from _reuse_problems(config)

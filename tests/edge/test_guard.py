@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from wiretape.edge.guard import Asked, Guard, host_of, token_problem
+from wiretape.edge.guard import Asked, Guard, host_of, name_problem, token_problem
 from wiretape.errors import AdminForbidden, AdminUnauthorized
 
 TOKEN = "0123456789abcdef"
@@ -133,3 +133,17 @@ def test_a_token_that_is_none_is_refused_and_not_repeated(token: str) -> None:
     problem = token_problem(token)
     assert problem == "admin_token is 16 or more visible ASCII characters, without spaces"
     assert token_problem(TOKEN) is None
+
+
+@pytest.mark.parametrize("name", ["", "host:8788", "http://host", "[::1]", "a name", "host/"])
+def test_a_name_that_no_host_can_have_is_refused(name: str) -> None:
+    assert name_problem(name) == (
+        f"admin_hosts holds names and addresses, without scheme, port and brackets; got {name!r}"
+    )
+
+
+@pytest.mark.parametrize("name", ["Wiretape.internal", "10.0.0.8", "FD00:0:0:0:0:0:0:1"])
+def test_a_name_in_the_list_is_let_in_however_it_is_written(name: str) -> None:
+    assert name_problem(name) is None
+    host = f"[{name}]:8788" if ":" in name else name
+    Guard(names=(name,)).check(structs.replace(OURS, hosts=(host,)))

@@ -17,7 +17,9 @@ LOCALHOST = "localhost"
 _LOOPBACK = frozenset({LOCALHOST, "127.0.0.1", "::1"})
 _OWN_SITE = frozenset({"same-origin", "none"})
 # Not `urlsplit`: that of Python 3.11.7 takes `evil.test[::1]` for `::1`.
-_HOST = re.compile(r"(?:\[(?P<six>[^\[\]]*:[^\[\]]*)\]|(?P<other>[^\s\[\]@:/?#\\]+))(?::[0-9]{0,5})?")
+_HOST = re.compile(
+    r"(?:\[(?P<six>(?:[0-9A-Fa-f]*:){2}[0-9A-Fa-f:.]*(?:%[\w.%-]+)?)\]|(?P<other>[^\s\[\]@:/?#\\]+))(?::[0-9]{0,5})?"
+)
 TOKEN_LENGTH_MIN = 16
 
 
@@ -73,7 +75,7 @@ class Guard(Struct, frozen=True):
 
     def _is_known(self, asked: Asked) -> bool:
         name = host_of(asked.hosts[0]) if len(asked.hosts) == 1 else None
-        return name is not None and name in {*_LOOPBACK, plain(asked.local), *map(str.lower, self.names)}
+        return name is not None and name in {*_LOOPBACK, plain(asked.local), *map(plain, self.names)}
 
 
 def host_of(field: str) -> str | None:
@@ -90,6 +92,13 @@ def plain(host: str) -> str:
         return host.lower()
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)
+
+
+def name_problem(name: str) -> str | None:
+    """Tell what is wrong with a name in `admin_hosts`: one that no `Host` can have would let nobody in."""
+    if plain(name) in {host_of(name), host_of(f"[{name}]")}:
+        return None
+    return f"admin_hosts holds names and addresses, without scheme, port and brackets; got {name!r}"
 
 
 def token_problem(token: str) -> str | None:
