@@ -26,6 +26,8 @@ GUARD = Guard(names=("wiretape.internal",))
         ("10.0.0.7:8788", "10.0.0.7"),
         ("10.0.0.7", "::ffff:10.0.0.7"),
         ("wiretape.internal:8788", "10.0.0.7"),
+        ("[fe80::1]:8788", "fe80::1%eth0"),
+        ("[fe80::1%25eth0]:8788", "fe80::1%eth0"),
     ],
 )
 def test_a_name_of_ours_is_known(host: str, local: str) -> None:

@@ -85,9 +85,12 @@ def host_of(field: str) -> str | None:
 
 
 def plain(host: str) -> str:
-    """Write an address in its shortest form, an IPv4 one as such also where IPv6 carries it."""
+    """Write an address in its shortest form, an IPv4 one as such also where IPv6 carries it.
+
+    Without a zone: that names an interface of whoever writes it (RFC 6874 section 1), and clients leave it out.
+    """
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return host.lower()
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
