@@ -98,6 +98,8 @@ def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
         ),
         ('reuse_port = true\nupstream = "http://h"\nlisten = "unix:/s"', "--reuse-port needs a TCP address"),
         ('admin_hosts = ["a.internal", "b.internal:8788"]', "admin_hosts holds names and addresses, without scheme"),
+        ('listen = "127.0.0.1:8788"', "listen and admin are both 127.0.0.1:8788; give each an address of its own"),
+        ('listen = "unix:/s"\nadmin = "unix:/s"', "listen and admin are both unix:/s"),
         ('listen = "unix:here"', "a unix socket is unix:/path, with an absolute path; got 'unix:here'"),
         ('[edge]\nsocket_mode = "rw"', "edge.socket_mode is a mode in octal, such as 0600; got 'rw'"),
         ('[edge]\nsocket_mode = "0888"', "edge.socket_mode is a mode in octal"),

@@ -13,7 +13,9 @@ from wiretape.edge.upstream import UpstreamOptions
 
 def listen_problems(addresses: Sequence[str], options: EdgeOptions, cert: str | None, key: str | None) -> Iterator[str]:
     """Find what is wrong with the listeners, the traffic's address first; raises ConfigError for what it reads."""
-    traffic, *_ = [parse_address(address) for address in addresses]
+    traffic, admin = [parse_address(address) for address in addresses]
+    if traffic == admin and (isinstance(traffic, UnixAddress) or traffic.port):
+        yield f"listen and admin are both {traffic}; give each an address of its own"
     try:
         _ = options.socket_bits
     except ValueError:
