@@ -48,7 +48,7 @@ def files(authority: Authority, tmp_path: Path) -> dict[str, str]:
     [
         ({"tls_cert": "none"}, "cannot read {none}: No such file or directory"),
         ({"tls_cert": "cert", "tls_key": "none"}, "cannot read {none}: No such file or directory"),
-        ({"tls_cert": "junk"}, "{junk} and {junk} are no certificate and its key in PEM"),
+        ({"tls_cert": "junk"}, "{junk} and {junk} are no certificate and its key in PEM: one of them is missing"),
         ({"tls_cert": "cert"}, "{cert} and {cert} are no certificate and its key in PEM"),
         ({"tls_cert": "cert", "tls_key": "other"}, "{cert} and {other} are no certificate and its key in PEM"),
         ({"tls_key": "key"}, "tls_key is of no use without tls_cert (--tls-cert)"),

@@ -75,7 +75,8 @@ def _show(context: ssl.SSLContext, cert: str, key: str | None) -> None:
     try:
         context.load_cert_chain(cert, key, password=_no_passphrase)
     except ssl.SSLError as error:
-        raise ConfigError(f"{cert} and {key or cert} are no certificate and its key in PEM: {error.reason}") from error
+        reason = error.reason or "one of them is missing, or broken"
+        raise ConfigError(f"{cert} and {key or cert} are no certificate and its key in PEM: {reason}") from error
 
 
 def _no_passphrase() -> str:
