@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wiretape.edge.address import Address, UnixAddress, parse_address, reserve
+from wiretape.edge.address import Address, Reserved, UnixAddress, parse_address, reserve
 from wiretape.errors import ConfigError
 
 
@@ -106,6 +106,29 @@ def test_a_socket_that_another_put_in_our_place_is_not_removed(tmp_path: Path) -
     ours.close()
     assert path.is_socket()
     theirs.close()
+
+
+def test_one_that_has_vanished_never_removes_a_successors_socket(tmp_path: Path) -> None:
+    """A drain removes the file at its begin, and the end asks for that again, just as a successor may come."""
+    address = UnixAddress(str(tmp_path / "s"))
+    for _ in range(200):
+        ours = reserve(address)
+        ours.vanish()
+        start = threading.Barrier(2)
+
+        def vanish(ours: Reserved = ours, start: threading.Barrier = start) -> None:
+            start.wait()
+            for _ in range(10):
+                ours.vanish()
+
+        thread = threading.Thread(target=vanish)
+        thread.start()
+        start.wait()
+        theirs = reserve(address)
+        thread.join()
+        assert (tmp_path / "s").is_socket()
+        ours.close()
+        theirs.close()
 
 
 def test_of_many_that_find_a_dead_socket_one_takes_it(tmp_path: Path) -> None:

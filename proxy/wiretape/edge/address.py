@@ -99,9 +99,10 @@ class Reserved:
 
         To be called while the socket is open: until then no other file can have its inode.
         """
-        if isinstance(self.address, UnixAddress) and self._file == _identity(self.address.path):
+        ours, self._file = self._file, None
+        # Once alone: where nothing was, a successor's socket may be by the time of the unlink.
+        if isinstance(self.address, UnixAddress) and ours is not None and ours == _identity(self.address.path):
             Path(self.address.path).unlink(missing_ok=True)
-        self._file = None
 
     def close(self) -> None:
         """Give the address back."""
