@@ -59,13 +59,14 @@ async def test_serve_says_where_it_listens_and_a_curl_that_works(tmp_path: Path)
 
 
 async def test_the_curl_for_a_unix_socket_works_too(tmp_path: Path) -> None:
+    path = tmp_path / "a socket"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "wiretape", "serve", "--listen", f"unix:{tmp_path}/s", "--admin", "127.0.0.1:0",
+        sys.executable, "-m", "wiretape", "serve", "--listen", f"unix:{path}", "--admin", "127.0.0.1:0",
         "--ledger", "none", cwd=tmp_path, env=environment(tmp_path), stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stderr is not None
     said = [(await process.stderr.readline()).decode() for _ in range(5)]
-    assert said[2].startswith(f"  curl -N --unix-socket {tmp_path}/s http://localhost/v1/threads/runs")
+    assert said[2].startswith(f"  curl -N --unix-socket '{path}' http://localhost/v1/threads/runs")
     if shutil.which("curl"):
         curl = await asyncio.create_subprocess_exec("sh", "-c", "".join(said[2:]), stdout=-1, stderr=-1)
         got, _ = await curl.communicate()

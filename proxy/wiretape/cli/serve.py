@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import sys
 from http import HTTPStatus
 from pathlib import Path
@@ -164,7 +165,7 @@ async def _example(options: SandboxOptions, sandbox_url: str, url: str | None = 
 
 def _for_curl(url: str) -> str:
     path = url.removeprefix(UNIX)
-    return url if path == url else f"--unix-socket {path} http://localhost"
+    return url if path == url else f"--unix-socket {shlex.quote(path)} http://localhost"
 
 
 def _own_ids(found: Effective) -> Config:
