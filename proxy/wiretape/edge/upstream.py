@@ -3,8 +3,9 @@
 The traps that the arguments below avoid are measured in aiohttp 3.14.5: a connector limit of 100, a truncated
 gzip body that ends without error when aiohttp decompresses it, cookies that cross between clients, and a total
 timeout that cuts long streams. What stays aiohttp's doing: an idempotent request without a body that finds a kept
-connection closed is sent once more, on a new one; and an upstream that sends an answer nobody asked for, on a kept
-connection, has it taken for the answer to the next request.
+connection closed is sent once more, on a new one; an upstream that sends an answer nobody asked for, on a kept
+connection, has it taken for the answer to the next request; and a TLS connection that is cut without a goodbye, in a
+body that only its end would end, looks whole (RFC 9112 section 9.8 calls it incomplete).
 """
 
 from __future__ import annotations
