@@ -54,6 +54,14 @@ def test_the_admin_listeners_settings_come_from_the_environment_too() -> None:
     assert (config.admin_token, config.admin_hosts) == ("0123456789abcdef", ("a.internal", "b.internal"))
 
 
+def test_the_engine_is_chosen_by_name(toml: Any) -> None:
+    assert load({}, {}).config.engine == "fast"
+    assert load({}, {"WIRETAPE_ENGINE": "reference"}).config.engine == "reference"
+    assert load({"engine": "fast"}, {}, toml('engine = "reference"')).config.engine == "fast"
+    with pytest.raises(ConfigError, match="WIRETAPE_ENGINE: Invalid enum value 'faster'"):
+        load({}, {"WIRETAPE_ENGINE": "faster"})
+
+
 def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
     one = load({"upstream": "https://a.example"}, {}).config
     assert upstreams(one) == (UpstreamOptions(url="https://a.example"),)

@@ -25,6 +25,7 @@ from wiretape.edge import listen
 from wiretape.edge.address import Address, Reserved, parse_address, reserve
 from wiretape.edge.admin import Health, admin
 from wiretape.edge.arrival import new_bits
+from wiretape.edge.engines.choice import engine
 from wiretape.edge.guard import Guard
 from wiretape.edge.listen import Listener
 from wiretape.edge.modes import Auto, Forward, Record, Replay, Source
@@ -34,8 +35,9 @@ from wiretape.edge.routes import Prefixes
 from wiretape.edge.sessions import Sessions
 from wiretape.edge.store import Sealed, load, stem_of, tape_path
 from wiretape.edge.tls import server_context
-from wiretape.edge.upstream import ClientUpstream, UpstreamOptions
+from wiretape.edge.upstream import UpstreamOptions
 from wiretape.errors import ConfigError
+from wiretape.exchange import Upstream
 from wiretape.ledger.options import parse_ledger_url
 from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.observer import Runs
@@ -195,8 +197,8 @@ class Proxy:
         record = Record(routes, clients, self._record(behind), config.mode)
         return record if replay is None else Auto(replay, record)
 
-    def _client(self, options: UpstreamOptions) -> ClientUpstream:
-        client = ClientUpstream(options)
+    def _client(self, options: UpstreamOptions) -> Upstream:
+        client = engine(self.config.engine, options)
         self._open.push_async_callback(client.close)
         return client
 

@@ -24,7 +24,7 @@ from wiretape.edge.guard import name_problem, token_problem
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.sessions import SessionOptions
-from wiretape.edge.upstream import UpstreamOptions
+from wiretape.edge.upstream import EngineName, UpstreamOptions
 from wiretape.errors import ConfigError, LedgerError
 from wiretape.ledger.options import LedgerOptions, parse_ledger_url
 from wiretape.runs.options import RunOptions
@@ -62,6 +62,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`sandbox` (the embedded server), a URL, `unix:/path`, or in the file one or more `[[upstream]]` tables."""
     reuse_port: bool = False
     """Whether other processes may listen on the same address (SO_REUSEPORT); mode `forward` only."""
+    engine: EngineName = "fast"
+    """What speaks to upstreams: `fast`, or `reference`, which is aiohttp's own client."""
     mode: Mode = Mode.FORWARD
     """`forward`, `record`, `rewrite`, `replay` or `auto`."""
     cassette: tuple[str, ...] = ()

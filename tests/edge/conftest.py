@@ -8,6 +8,7 @@ import uvloop
 
 BOTH = frozenset(
     {"test_relay", "test_modes", "test_admin", "test_listener", "test_listeners", "test_upstreams", "test_faults"}
+    | {"test_engine_answers", "test_engine_requests", "test_engine_connections"}
 )
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import support.proxied
 from support.certificates import Authority
+from support.engines import ENGINES
 from support.proxied import proxied
 from support.raw import Connection, exchange, serving
 from wiretape.edge.upstream import UpstreamOptions
@@ -30,6 +32,11 @@ def failure(got: bytes) -> tuple[int, str, str]:
     head, _, body = got.partition(b"\r\n\r\n")
     fault = json.loads(body)["error"]
     return int(head.split()[1]), fault["code"], fault["message"]
+
+
+@pytest.fixture(autouse=True, params=ENGINES)
+def _by_each_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(support.proxied, "ENGINE", request.param)
 
 
 class Seen:

@@ -8,7 +8,11 @@ from opentelemetry.sdk.trace.export import SpanExporter
 
 from wiretape.app import Proxy
 from wiretape.config import Config
+from wiretape.edge.upstream import EngineName
 from wiretape.runs.report import Sink
+
+ENGINE: EngineName = "fast"
+"""What the proxies speak to upstreams by; a module whose tests must hold for both engines sets it for each."""
 
 
 @asynccontextmanager
@@ -21,7 +25,7 @@ async def proxied(
     **settings: Any,
 ) -> AsyncIterator[Proxy]:
     """Run a proxy; it is closed at the end, unless the test has done so."""
-    ours = {"listen": "127.0.0.1:0", "admin": "127.0.0.1:0", "ledger": "none", "drain_s": 0.0}
+    ours = {"listen": "127.0.0.1:0", "admin": "127.0.0.1:0", "ledger": "none", "drain_s": 0.0, "engine": ENGINE}
     proxy = await Proxy.start(
         Config(upstream=upstream, **{**ours, **settings}), environ={}, exporter=exporter, log=log, sinks=sinks
     )

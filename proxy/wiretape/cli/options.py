@@ -22,6 +22,7 @@ _OPTIONS = (
     click.option("--tls-cert", help="PEM file with the traffic listener's certificate and chain [no TLS]"),
     click.option("--tls-key", help="PEM file with its key [the certificate's file]"),
     click.option("--upstream", help="`sandbox` (the embedded server), a URL or unix:/path [sandbox]"),
+    click.option("--engine", help="What speaks to upstreams: fast or reference, aiohttp's own client [fast]"),
     click.option("--cassette-dir", help="Where a bare cassette name lies [cassettes]"),
     click.option("--profile", help="`production` refuses what production must not do"),
     click.option("--drain-s", type=float, help="Seconds that exchanges in flight get at shutdown [20]"),

@@ -1,0 +1,233 @@
+"""One exchange of the fast engine: the request goes out, its answer comes in, read no faster than it is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+
+from wiretape.edge.engines.connection import Connection
+from wiretape.edge.engines.pool import Pool
+from wiretape.edge.engines.sending import broken_off, pieces
+from wiretape.edge.upstream import UpstreamOptions
+from wiretape.errors import UpstreamProtocolError, UpstreamTimeout, UpstreamTorn, UpstreamUnreachable
+from wiretape.exchange import Chunk, Head
+from wiretape.wire.answered import AnswerBounds, AnswerParser
+from wiretape.wire.asked import Asked
+
+NOT_WAITING = float("inf")
+
+
+class FastAnswer:
+    """An answer on its way; each read of the socket becomes one chunk at most, and wakes its reader once at most.
+
+    One timer serves the whole exchange. It is wound anew when the request was sent and when the head has come; between
+    chunks it only looks how long somebody has been waiting.
+    """
+
+    head: Head
+
+    def __init__(
+        self, connection: Connection, pool: Pool, options: UpstreamOptions, bounds: AnswerBounds, method: str
+    ) -> None:
+        self._connection: Connection | None = connection
+        self._pool = pool
+        self._options = options
+        self._parser = AnswerParser(bounds, to_head=method == "HEAD")
+        self._loop = asyncio.get_running_loop()
+        self._ready: deque[Chunk] = deque()
+        self._ready_bytes = 0
+        self._is_paused = False
+        self._has_head = False
+        self._is_whole = False
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._waiting_since_s = NOT_WAITING
+        self._alarm: asyncio.TimerHandle | None = None
+        self._upload: asyncio.Task[None] | None = None
+        self.was_begun = False
+        """Whether a byte of the answer has come."""
+        connection.exchange = self
+
+    async def ask(self, asked: Asked, body: AsyncIterator[bytes] | None) -> FastAnswer:
+        """Send the request and wait for the head; raises the `upstream_…` errors, and what the body raises."""
+        assert self._connection is not None  # noqa: S101  it is let go at the end only
+        try:
+            if body is None:
+                self._connection.transport.write(asked.head)
+                self._wind(self._options.first_byte_s)
+            else:
+                self._upload = self._loop.create_task(self._send(self._connection, asked, body))
+            while not self._has_head and self._error is None:
+                await self._wait()
+        except BaseException:
+            self.close()
+            raise
+        if not self._has_head and self._error is not None:
+            raise self._error
+        return self
+
+    async def chunks(self) -> AsyncIterator[Chunk]:
+        """Give what each read brought; raises UpstreamTorn where the body breaks off or stalls."""
+        while True:
+            if self._ready:
+                chunk = self._ready.popleft()
+                self._make_room(len(chunk.data))
+                yield chunk
+            elif self._error is not None:
+                raise self._error
+            elif self._is_whole:
+                return
+            else:
+                self._waiting_since_s = self._loop.time()
+                await self._wait()
+                self._waiting_since_s = NOT_WAITING
+
+    def close(self) -> None:
+        """Close the connection, unless the answer has ended and the pool has it back; idempotent."""
+        self._unwind()
+        self._parser.release()
+        if self._upload is not None:
+            self._upload.cancel()
+            self._upload = None
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.exchange = None
+            connection.abort()
+
+    def received(self, data: bytes) -> None:
+        """Take a read."""
+        at_ns = time.monotonic_ns()
+        self.was_begun = True
+        if self._is_whole:
+            self._parser.feed(data)  # while the upload goes on; the connection will not be used again
+            return
+        body = self._parser.feed(data)
+        if not self._has_head and not self._begin(at_ns):
+            return
+        if body:
+            self._hold(Chunk(body, at_ns))
+        if self._parser.fault is not None:
+            self._fail(UpstreamTorn(f"the upstream's body broke off: {self._parser.fault}"))
+        elif self._parser.ended:
+            self._end()
+        self._wake()
+
+    def lost(self, error: Exception | None) -> None:
+        """Learn that no more comes; a body that ends with the connection ends well only where nothing went wrong."""
+        self._connection = None
+        if self._is_whole or self._error is not None:
+            return
+        if not self._has_head:
+            self._fail(UpstreamUnreachable(f"{self._options.place} closed the connection before it answered"))
+        elif error is None and self._parser.eof():
+            self._end()
+            self._wake()
+        else:
+            self._fail(UpstreamTorn(f"the upstream's body broke off: {error or 'the connection was closed'}"))
+
+    def _begin(self, at_ns: int) -> bool:
+        """Look whether the head is whole; where the read that ends it runs beyond the answer, it is refused as well."""
+        parser = self._parser
+        if parser.fault is not None and (parser.has_excess or not parser.has_head):
+            self._fail(UpstreamProtocolError(f"{self._options.place} answered with what is no HTTP: {parser.fault}"))
+        elif parser.has_head:
+            self.head = Head(parser.status, parser.headers, at_ns, parser.reason)
+            self._has_head = True
+            self._pool.counts.interim += parser.interim
+            if not parser.ended:
+                self._wind(self._options.idle_s)
+        return self._has_head
+
+    def _hold(self, chunk: Chunk) -> None:
+        self._ready.append(chunk)
+        self._ready_bytes += len(chunk.data)
+        if self._ready_bytes > self._options.read_ahead_bytes_max and self._connection is not None:
+            self._is_paused = True
+            self._connection.transport.pause_reading()
+
+    def _make_room(self, size: int) -> None:
+        self._ready_bytes -= size
+        if self._is_paused and self._ready_bytes <= self._options.read_ahead_bytes_max:
+            self._resume()
+
+    def _resume(self) -> None:
+        self._is_paused = False
+        if self._connection is not None and not self._connection.is_lost:
+            self._connection.transport.resume_reading()
+
+    def _end(self) -> None:
+        """Give the connection back where request and answer were whole; otherwise `close` will close it."""
+        self._is_whole = True
+        self._unwind()
+        self._pool.counts.trailers += self._parser.trailers
+        self._parser.release()
+        if self._connection is not None and self._parser.reusable and self._upload is None:
+            if self._is_paused:
+                self._resume()
+            connection, self._connection = self._connection, None
+            self._pool.keep(connection)
+
+    def _fail(self, error: Exception) -> None:
+        """End badly, once; what was read before is given first."""
+        if self._error is None:
+            self._error = error
+            self.close()
+            self._wake()
+
+    async def _send(self, connection: Connection, asked: Asked, body: AsyncIterator[bytes]) -> None:
+        # The head goes at once, whether or not the body is there; where it is, uvloop sends both in one call.
+        connection.transport.write(asked.head)
+        try:
+            async for piece in pieces(body, asked.length):
+                connection.transport.write(piece)
+                if connection.room is not None:
+                    await self._room(connection.room)
+        except Exception as error:  # noqa: BLE001  whatever a body raises, the exchange is over
+            self._upload = None
+            self._fail(broken_off(error, is_answered=self._has_head))
+            return
+        self._upload = None
+        if not self._has_head:
+            self._wind(self._options.first_byte_s)
+
+    async def _room(self, room: asyncio.Future[None]) -> None:
+        """Wait until the upstream has read; before the head that is waited for like a chunk."""
+        if not self._has_head:
+            self._wind(self._options.idle_s)
+        await room
+        if not self._has_head:
+            self._unwind()
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _wind(self, wait_s: float) -> None:
+        self._unwind()
+        self._alarm = self._loop.call_later(wait_s, self._ring)
+
+    def _unwind(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _ring(self) -> None:
+        if not self._has_head:
+            waited_s = self._options.idle_s if self._upload is not None else self._options.first_byte_s
+            self._fail(UpstreamTimeout(f"no response head from {self._options.place} in {waited_s:g} s"))
+            return
+        idle_s = self._options.idle_s
+        left_s = self._waiting_since_s + idle_s - self._loop.time()
+        if left_s <= 0:
+            self._fail(UpstreamTorn(f"the upstream's body broke off: nothing came for {idle_s:g} s"))
+        else:
+            self._wind(min(left_s, idle_s))

@@ -1,0 +1,105 @@
+"""One connection to an upstream: bytes both ways, and whether it may carry another request."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from typing import Protocol, cast
+
+
+class Carried(Protocol):
+    """The exchange that a connection carries; every call comes from the loop, and none may raise."""
+
+    def received(self, data: bytes) -> None:
+        """Take what one read brought."""
+
+    def lost(self, error: Exception | None) -> None:
+        """Learn that no more comes: without an error the upstream has ended its side."""
+
+
+class Keeper(Protocol):
+    """Who counts the connections."""
+
+    def made(self, connection: Connection) -> None:
+        """Learn of one that is open."""
+
+    def unasked(self) -> None:
+        """Learn of bytes that nobody asked for."""
+
+    def unfit(self, connection: Connection) -> None:
+        """Learn of one that must not be used again."""
+
+    def gone(self, connection: Connection) -> None:
+        """Learn of one that is closed."""
+
+
+class Connection(asyncio.Protocol):
+    """Carries one exchange after the other; what comes between two of them closes it."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._loop = asyncio.get_running_loop()
+        self._room: asyncio.Future[None] | None = None
+        self._poll = select.poll()
+        self.transport: asyncio.Transport
+        self.exchange: Carried | None = None
+        self.is_lost = False
+        self.is_kept = False
+        """Whether it has carried an exchange before this one."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self.transport = cast("asyncio.Transport", transport)  # by create_connection's promise; uvloop's is no subclass
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        self._keeper.made(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand a read to the exchange; an answer that nobody asked for must never be taken for the next one."""
+        if self.exchange is None:
+            self._keeper.unasked()
+            self.abort()
+        else:
+            self.exchange.received(data)
+
+    def eof_received(self) -> None:
+        """Close our side too: an upstream that has ended its side has no use for the rest of ours."""
+        self._lose(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._lose(exc)
+        self._keeper.gone(self)
+
+    def pause_writing(self) -> None:
+        """Hold an upload back: the upstream does not read as fast as it comes."""
+        self._room = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """Let an upload go on."""
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+        self._room = None
+
+    @property
+    def room(self) -> asyncio.Future[None] | None:
+        """What to wait for before more is written, or None where there is room."""
+        return self._room
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it may be used while idle: nothing came on it, nor its end, not even unseen by the loop."""
+        return not (self.is_lost or self.transport.is_closing() or self._poll.poll(0))
+
+    def abort(self) -> None:
+        """Close at once, and forget what was not sent."""
+        self.is_lost = True
+        self._keeper.unfit(self)
+        self.transport.abort()
+
+    def _lose(self, error: Exception | None) -> None:
+        self.is_lost = True
+        self._keeper.unfit(self)
+        self.resume_writing()
+        if self.exchange is not None:
+            exchange, self.exchange = self.exchange, None
+            exchange.lost(error)

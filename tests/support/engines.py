@@ -1,0 +1,73 @@
+"""An engine asked directly, without a proxy around it, by a server that does what a script says."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from support.raw import Connection, Script, serving
+from wiretape.edge.engines.choice import engine
+from wiretape.edge.upstream import EngineName, UpstreamOptions
+from wiretape.errors import UpstreamProtocolError, UpstreamTimeout, UpstreamTorn, UpstreamUnreachable
+from wiretape.exchange import Head, Headers, Request, Upstream
+
+ENGINES: tuple[EngineName, ...] = ("fast", "reference")
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+_NAMES = {
+    UpstreamProtocolError: "refused", UpstreamTorn: "torn", UpstreamUnreachable: "unreachable", UpstreamTimeout: "late",
+}  # fmt: skip
+
+
+class Outcome(NamedTuple):
+    """How an exchange went, in one word, with what was given before."""
+
+    how: str
+    head: Head | None
+    body: bytes
+
+
+def request(method: str = "GET", target: str = "/", *headers: tuple[bytes, bytes]) -> Request:
+    """A request as the relay passes it on."""
+    return Request(method=method, target=target, headers=headers, at_ns=0, wall_ns=0)
+
+
+async def outcome(upstream: Upstream, asked: Request, body: AsyncIterator[bytes] | None = None) -> Outcome:
+    """Ask, and read to the end."""
+    head, got = None, b""
+    try:
+        async with asyncio.timeout(2):
+            answer = await upstream.open(asked, body)
+            try:
+                head = answer.head
+                async for chunk in answer.chunks():
+                    got += chunk.data
+            finally:
+                answer.close()
+    except tuple(_NAMES) as error:
+        return Outcome(_NAMES[type(error)], head, got)
+    return Outcome("whole", head, got)
+
+
+@asynccontextmanager
+async def asking(name: EngineName, script: Script, **options: Any) -> AsyncIterator[Upstream]:
+    """An engine in front of a script."""
+    async with serving(script) as url:
+        upstream = engine(name, UpstreamOptions(url=url, **options))
+        try:
+            yield upstream
+        finally:
+            await upstream.close()
+
+
+async def one_by_one(connection: Connection, pieces: list[bytes]) -> None:
+    """Send pieces so that each is a read of its own: server and engine share the loop, and take turns."""
+    for piece in pieces:
+        await connection.send(piece)
+        for _ in range(4):
+            await asyncio.sleep(0)
+
+
+def field(outcome: Outcome, name: bytes) -> list[bytes]:
+    """The values of a field of the answer."""
+    headers: Headers = outcome.head.headers if outcome.head else ()
+    return [value for key, value in headers if key.lower() == name]
