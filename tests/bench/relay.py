@@ -144,6 +144,8 @@ async def measure() -> list[dict[str, Any]]:
             ports["nginx"] = await stack.enter_async_context(nginx(up, folder))
         quiet = ("--ledger", "none")
         ports["wiretape, forward"] = await stack.enter_async_context(wiretape(up, folder, *quiet))
+        reference = (*quiet, "--engine", "reference")
+        ports["wiretape, forward, reference engine"] = await stack.enter_async_context(wiretape(up, folder, *reference))
         ledger = ("--ledger", f"sqlite:///{folder}/ledger.db")
         ports["wiretape, forward, ledger"] = await stack.enter_async_context(wiretape(up, folder, *ledger))
         record = ("--mode", "record", "--cassette", str(folder / "bench"), *quiet)
