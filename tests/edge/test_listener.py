@@ -253,6 +253,17 @@ async def test_one_connection_too_many_is_a_503_and_there_is_room_again_afterwar
     assert again.endswith(b"ok")
 
 
+async def test_connections_that_come_all_at_once_are_no_more_than_the_bound() -> None:
+    async with proxied(NOWHERE, edge=EdgeOptions(connections_max=3)) as proxy:
+        address = proxy.traffic.address
+        clients = [socket.create_connection((address.host, address.port)) for _ in range(20)]
+        while proxy.traffic.connections + proxy.traffic.refused.get("overloaded", 0) < len(clients):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert (proxy.traffic.connections, proxy.traffic.refused) == (3, {"overloaded": 17})
+        for client in clients:
+            client.close()
+
+
 def test_connections_leave_descriptors_for_their_upstreams() -> None:
     assert affordable() == max(1, int(0.4 * resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
 

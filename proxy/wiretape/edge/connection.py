@@ -45,9 +45,6 @@ class Server(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         """Make the protocol of a connection that was accepted."""
-        if self.active >= self.connections_max:
-            self.refused[Overloaded.code] += 1
-            return TurnedAway(self)  # type: ignore[return-value]  # all a loop needs is a protocol
         return Connection(self, loop=self._loop, **self._kwargs)
 
 
@@ -76,13 +73,22 @@ class Connection(web.RequestHandler):
         return isinstance(self.lost, TimeoutError)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Turn it away where it is one too many: asyncio makes the protocols of a whole backlog before this."""
+        if self.server.active >= self.server.connections_max:
+            away = TurnedAway(self.server)
+            transport.set_protocol(away)
+            away.connection_made(transport)
+            return
+        self._limit_silence(transport)
+        super().connection_made(transport)
+
+    def _limit_silence(self, transport: asyncio.BaseTransport) -> None:
         """Let the kernel cut a client that takes nothing, also one that has closed meanwhile (RFC 5482)."""
         option = getattr(socket, "TCP_USER_TIMEOUT", None)
         if option is not None and self.server.send_idle_s:
             with contextlib.suppress(OSError):  # a unix socket has no such thing
                 milliseconds = int(self.server.send_idle_s * 1000)
                 transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, milliseconds)
-        super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Keep the reason for whoever is being cancelled now."""
@@ -128,6 +134,7 @@ class TurnedAway(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Answer, and leave a moment to read it: closing on unread bytes would reset the connection."""
         transport = cast("asyncio.WriteTransport", transport)  # uvloop's transports have no class of asyncio's
+        self._server.refused[Overloaded.code] += 1
         self._server.turning += 1
         transport.write(_too_many())
         if transport.can_write_eof():
