@@ -348,3 +348,10 @@ async def test_a_client_that_takes_nothing_is_cut_and_frees_its_upstream() -> No
         report = await told(proxy, collector)
         client.close()
     assert (report.how, report.code) == (How.CLIENT_LEFT, "client_stalled")
+
+
+async def test_a_send_deadline_longer_than_the_kernel_can_count_keeps_no_client_out() -> None:
+    async with recording() as (url, _), proxied(url, edge=EdgeOptions(send_idle_s=1e10)) as proxy:
+        async with asyncio.timeout(5):
+            got = await exchange(proxy.traffic.url, GET + b"Connection: close\r\n\r\n")
+    assert got.endswith(b"ok")

@@ -25,6 +25,9 @@ _SHARE = 0.4
 _LINGERING = 0.125
 """Of the connections: so many more that were turned away may take their time to read why."""
 
+_MILLISECONDS_MAX = 2**31 - 1
+"""What a socket option takes."""
+
 
 class Server(web.Server):
     """aiohttp's low-level server with connections of ours, and no more than `connections_max` of them."""
@@ -87,7 +90,7 @@ class Connection(web.RequestHandler):
         option = getattr(socket, "TCP_USER_TIMEOUT", None)
         if option is not None and self.server.send_idle_s:
             with contextlib.suppress(OSError):  # a unix socket has no such thing
-                milliseconds = int(self.server.send_idle_s * 1000)
+                milliseconds = min(max(1, int(self.server.send_idle_s * 1000)), _MILLISECONDS_MAX)
                 transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, milliseconds)
 
     def connection_lost(self, exc: BaseException | None) -> None:
