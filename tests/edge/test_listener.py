@@ -293,10 +293,10 @@ async def test_descriptors_that_run_out_are_no_flood_of_errors_and_the_proxy_rec
     assert err.count(b"\n") < 50
 
 
-def narrow(proxy: Proxy) -> socket.socket:
-    """Connect with the smallest buffer that the kernel gives."""
+def narrow(proxy: Proxy, room: int = 1) -> socket.socket:
+    """Connect with a small buffer, by default the smallest that the kernel gives."""
     client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
     client.connect((proxy.traffic.address.host, proxy.traffic.address.port))
     return client
 
@@ -355,3 +355,24 @@ async def test_a_send_deadline_longer_than_the_kernel_can_count_keeps_no_client_
         async with asyncio.timeout(5):
             got = await exchange(proxy.traffic.url, GET + b"Connection: close\r\n\r\n")
     assert got.endswith(b"ok")
+
+
+async def test_a_client_that_reads_all_the_while_is_not_cut_however_slowly() -> None:
+    """Its window never opens far enough for a whole segment, and yet it takes what comes."""
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n", *[b"x" * 65_536] * 1500)
+
+    async with serving(script) as url, proxied(url, edge=EdgeOptions(send_idle_s=0.5)) as proxy:
+        client = narrow(proxy, 4096)
+        client.sendall(GET + b"\r\n")
+        client.settimeout(0)
+        loop = asyncio.get_running_loop()
+        while not proxy.relay.buffered_bytes:  # noqa: ASYNC110  until the buffers of the way are full
+            await asyncio.sleep(0)
+        until_s = loop.time() + 2.5
+        while loop.time() < until_s:
+            assert await loop.sock_recv(client, 1000)
+            await asyncio.sleep(0.05)  # a client that is slow
+        client.close()

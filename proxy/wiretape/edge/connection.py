@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import resource
-import socket
 import time
 from collections import Counter
 from typing import Any, cast
@@ -16,6 +14,7 @@ from aiohttp.http_exceptions import LineTooLong
 
 from wiretape.edge.refusal import refusal
 from wiretape.edge.respond import LINGER_S, refuse
+from wiretape.edge.stall import StallWatch, watches
 from wiretape.errors import BadRequest, HeadersTooLarge, InternalError, Overloaded, WiretapeError
 from wiretape.wire.framing import frame
 
@@ -24,9 +23,6 @@ _SHARE = 0.4
 """Of the file descriptors: with its upstream's, a connection may need two, and a fifth is left for all else."""
 _LINGERING = 0.125
 """Of the connections: so many more that were turned away may take their time to read why."""
-
-_MILLISECONDS_MAX = 2**31 - 1
-"""What a socket option takes."""
 
 
 class Server(web.Server):
@@ -60,20 +56,16 @@ def affordable() -> int:
 class Connection(web.RequestHandler):
     """A client's connection."""
 
-    __slots__ = ("body", "lost", "server")
+    __slots__ = ("body", "server", "stalled", "watch")
 
     def __init__(self, server: Server, **options: Any) -> None:  # noqa: ANN401  aiohttp's own
         super().__init__(server, **options)
         self.server = server
-        self.lost: BaseException | None = None
-        """Why the connection was lost, where it was not simply closed."""
+        self.stalled = False
+        """Whether the client took nothing for `send_idle_s`, and was cut."""
+        self.watch: StallWatch | None = None
         self.body: StreamReader | None = None
         """Of the newest request; those before it are whole."""
-
-    @property
-    def stalled(self) -> bool:
-        """Whether the client took nothing for `send_idle_s`."""
-        return isinstance(self.lost, TimeoutError)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Turn it away where it is one too many: asyncio makes the protocols of a whole backlog before this."""
@@ -82,20 +74,19 @@ class Connection(web.RequestHandler):
             transport.set_protocol(away)
             away.connection_made(transport)
             return
-        self._limit_silence(transport)
+        if self.server.send_idle_s and watches():
+            self.watch = StallWatch(transport, self.server.send_idle_s, lambda: self._cut(transport))
         super().connection_made(transport)
 
-    def _limit_silence(self, transport: asyncio.BaseTransport) -> None:
-        """Let the kernel cut a client that takes nothing, also one that has closed meanwhile (RFC 5482)."""
-        option = getattr(socket, "TCP_USER_TIMEOUT", None)
-        if option is not None and self.server.send_idle_s:
-            with contextlib.suppress(OSError):  # a unix socket has no such thing
-                milliseconds = min(max(1, int(self.server.send_idle_s * 1000)), _MILLISECONDS_MAX)
-                transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, milliseconds)
+    def _cut(self, transport: asyncio.BaseTransport) -> None:
+        """Give up a client that takes nothing, also one that we have closed meanwhile."""
+        self.stalled = True
+        cast("asyncio.WriteTransport", transport).abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Keep the reason for whoever is being cancelled now."""
-        self.lost = exc
+        """Stop watching."""
+        if self.watch is not None:
+            self.watch.stop()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -45,8 +45,8 @@ class EdgeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     matched_body_max: int = 16_777_216
     """Bytes of a request body that `replay` and `auto` hold to match it."""
     send_idle_s: float = 60.0
-    """Seconds a client may take nothing of what waits for it before it is cut (TCP_USER_TIMEOUT; Linux alone). 0
-    waits for ever."""
+    """Seconds a client may take nothing of what waits for it before it is cut, a quarter more at most (Linux
+    alone). 0 waits for ever."""
     streams_max: int = 4_096
     """Exchanges in flight; one more is answered 503."""
     server_timing: bool = False
