@@ -376,3 +376,15 @@ async def test_a_client_that_reads_all_the_while_is_not_cut_however_slowly() -> 
             assert await loop.sock_recv(client, 1000)
             await asyncio.sleep(0.05)  # a client that is slow
         client.close()
+
+
+@pytest.mark.parametrize("request_", [GET + b"\r\n", b"NO HTTP\r\n\r\n"])
+async def test_clients_that_leave_at_once_are_no_mistakes_of_ours(request_: bytes) -> None:
+    async with recording() as (url, _), proxied(url) as proxy:
+        for _ in range(50):
+            with socket.create_connection((proxy.traffic.address.host, proxy.traffic.address.port)) as client:
+                client.sendall(request_)
+            await asyncio.sleep(0)
+        while proxy.traffic.connections:  # noqa: ASYNC110  until they are seen to have gone
+            await asyncio.sleep(0)
+        assert "internal_error" not in proxy.traffic.refused

@@ -105,6 +105,8 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """Answer what is no HTTP with an error that quotes nothing of it."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client has left: nobody's mistake, and nobody to tell
         error = InternalError("Wiretape made a mistake") if status >= INTERNAL else _objection(exc)
         self.server.refused[error.code] += 1
         response, _ = refuse(request, error)
