@@ -66,6 +66,44 @@ async def test_a_head_that_is_too_large_is_a_431(head: bytes) -> None:
     assert 'wiretape_connections_refused_total{wiretape_reason="headers_too_large"} 1.0' in counted
 
 
+@pytest.mark.parametrize("before", [b"", POST + b"Content-Length: 2\r\n\r\nok"])
+async def test_a_head_of_many_large_fields_is_a_431_before_it_fills_the_memory(before: bytes) -> None:
+    async with recording() as (url, recorder), proxied(url, edge=EdgeOptions(header_bytes_max=1000)) as proxy:
+        async with connected(proxy) as (reader, writer):
+            if before:
+                writer.write(before)
+                await reader.readuntil(b"\r\n\r\nok")
+            writer.write(GET)
+            got, fields = b"", 0
+            while not got:
+                fields += 1
+                writer.write(b"X: " + b"y" * 900 + b"\r\n")
+                with contextlib.suppress(TimeoutError):
+                    got = await asyncio.wait_for(reader.readuntil(b"}}"), 0.02)
+        assert proxy.traffic.refused == {"headers_too_large": 1}
+    assert error_of(got) == (431, "headers_too_large")
+    assert fields < 10
+    assert recorder.begun == bool(before)
+
+
+@pytest.mark.parametrize(("begin", "more"), [(b"0\r\n", b"X: %b\r\n" % (b"y" * 900)), (b"3;", b"y" * 900)])
+async def test_trailers_and_chunk_extensions_without_end_are_refused_too(begin: bytes, more: bytes) -> None:
+    async with recording() as (url, recorder), proxied(url, edge=EdgeOptions(header_bytes_max=1000)) as proxy:
+        async with connected(proxy) as (reader, writer):
+            writer.write(CHUNKED + b"3\r\nfoo\r\n")
+            await reached(recorder)
+            writer.write(begin)
+            got, pieces = b"", 0
+            while not got:
+                pieces += 1
+                writer.write(more)
+                with contextlib.suppress(TimeoutError):
+                    got = await asyncio.wait_for(reader.readuntil(b"}}"), 0.02)
+    assert error_of(got) == (400, "bad_request")
+    assert pieces < 10
+    assert recorder.whole == []
+
+
 async def test_a_target_that_is_too_long_is_a_431() -> None:
     async with proxied(NOWHERE, edge=EdgeOptions(header_bytes_max=1000)) as proxy:
         got = await exchange(proxy.traffic.url, b"GET /" + b"y" * 2000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")

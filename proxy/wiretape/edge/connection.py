@@ -11,6 +11,8 @@ from typing import Any, cast
 from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import _ErrInfo
 
 from wiretape.edge.refusal import refusal
 from wiretape.edge.respond import LINGER_S, refuse
@@ -23,6 +25,8 @@ _SHARE = 0.4
 """Of the file descriptors: with its upstream's, a connection may need two, and a fifth is left for all else."""
 _LINGERING = 0.125
 """Of the connections: so many more that were turned away may take their time to read why."""
+_HEAD_LINES = 4
+"""Times `header_bytes_max` that a whole head may take: the parser bounds its lines and their number alone."""
 
 
 class Server(web.Server):
@@ -56,7 +60,7 @@ def affordable() -> int:
 class Connection(web.RequestHandler):
     """A client's connection."""
 
-    __slots__ = ("body", "server", "stalled", "watch")
+    __slots__ = ("body", "head_bytes", "server", "stalled", "watch")
 
     def __init__(self, server: Server, **options: Any) -> None:  # noqa: ANN401  aiohttp's own
         super().__init__(server, **options)
@@ -66,6 +70,8 @@ class Connection(web.RequestHandler):
         self.watch: StallWatch | None = None
         self.body: StreamReader | None = None
         """Of the newest request; those before it are whole."""
+        self.head_bytes = 0
+        """Read since the last whole head or byte of a body: of a head, of trailers, of a chunk's extensions."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Turn it away where it is one too many: asyncio makes the protocols of a whole backlog before this."""
@@ -90,8 +96,25 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Tell whoever reads a body that its chunks are broken: aiohttp tells only the next request's turn."""
+        """Pass it to the parser, and see to what the parser does not: the size of a head, and a broken body."""
+        before = self._request_count, self.body and self.body.total_bytes
         super().data_received(data)
+        has_moved = before != (self._request_count, self.body and self.body.total_bytes)
+        self.head_bytes = 0 if has_moved else self.head_bytes + len(data)
+        self._bound_head()
+        self._notice_broken_body()
+
+    def _bound_head(self) -> None:
+        """Refuse a head, or the like of one within a body, that grows too large, and read no more."""
+        if self.head_bytes > _HEAD_LINES * self.max_line_size and not self._close:
+            error = HeadersTooLarge(f"the request's head is over {_HEAD_LINES} times header_bytes_max")
+            self._messages.append((_ErrInfo(error.status, error, error.code), EMPTY_PAYLOAD))
+            self._close = True
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_result(None)
+
+    def _notice_broken_body(self) -> None:
+        """Tell whoever reads a body that its chunks are broken: aiohttp tells only the next request's turn."""
         if not self._messages:
             return
         message, payload = self._messages[-1]
@@ -114,6 +137,8 @@ class Connection(web.RequestHandler):
 
 
 def _objection(exc: BaseException | None) -> WiretapeError:
+    if isinstance(exc, WiretapeError):
+        return exc
     if isinstance(exc, LineTooLong):
         return HeadersTooLarge("the request line or a field is over header_bytes_max")
     if "Too many headers" in str(exc):

@@ -37,7 +37,8 @@ class EdgeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Client connections; one more is answered 503 and closed. 0 takes two fifths of the process's file descriptors
     (RLIMIT_NOFILE), as each may need another one to its upstream."""
     header_bytes_max: int = 65_536
-    """Bytes of a request line or of one header line; more are answered 431."""
+    """Bytes of a request line or of one header line; more are answered 431, and so is a head of
+    over four times as much in all."""
     headers_max: int = 256
     """Fields of one request head; more are answered 431."""
     keepalive_s: float = 75.0
