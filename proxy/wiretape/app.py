@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import ssl
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -25,7 +24,7 @@ from wiretape.edge import listen
 from wiretape.edge.address import Address, Reserved, parse_address, reserve
 from wiretape.edge.admin import Health, admin
 from wiretape.edge.arrival import new_bits
-from wiretape.edge.engines.choice import engine
+from wiretape.edge.engines.choice import Engines
 from wiretape.edge.guard import Guard
 from wiretape.edge.listen import Listener
 from wiretape.edge.modes import Auto, Forward, Record, Replay, Source
@@ -95,6 +94,7 @@ class Proxy:
         """The embedded server, where it is the upstream."""
         self.token_made: str | None = None
         """The admin token, where none was set and others than this machine can ask."""
+        self._engines = Engines(config.engine)
         self._open = AsyncExitStack()
         self._recording: Recording | None = None
         self._sessions: Sessions | None = None
@@ -198,7 +198,7 @@ class Proxy:
         return record if replay is None else Auto(replay, record)
 
     def _client(self, options: UpstreamOptions) -> Upstream:
-        client = engine(self.config.engine, options)
+        client = self._engines.open(options)
         self._open.push_async_callback(client.close)
         return client
 
@@ -223,7 +223,9 @@ class Proxy:
         return self._recording
 
     async def _listen(self, traffic: Reserved, admin_reserved: Reserved) -> None:
-        self.traffic = await listen.traffic(self.relay, traffic, self.config.edge, tls=_tls(self.config))
+        cert, key = self.config.tls_cert, self.config.tls_key
+        tls = None if cert is None else server_context(cert, key)
+        self.traffic = await listen.traffic(self.relay, traffic, self.config.edge, tls=tls)
         self._open.push_async_callback(self.traffic.close)
         if self.config.admin_token is None and not admin_reserved.address.is_local:
             self.token_made = secrets.token_urlsafe(TOKEN_BYTES)
@@ -249,6 +251,7 @@ class Proxy:
         return Gauges(
             connections_active=lambda: self.traffic.connections,
             connections_refused=lambda: self.traffic.refused,
+            upstream_incidents=self._engines.incidents,
             streams_active=lambda: self.relay.active,
             stream_buffered_bytes=lambda: self.relay.buffered_bytes,
             runs_open=lambda: self._runs.open,
@@ -284,10 +287,6 @@ class Proxy:
 
 def _ledger(config: Config) -> tuple[LedgerSink, ...]:
     return () if config.ledger == NONE else (LedgerSink(parse_ledger_url(config.ledger), config.audit),)
-
-
-def _tls(config: Config) -> ssl.SSLContext | None:
-    return None if config.tls_cert is None else server_context(config.tls_cert, config.tls_key)
 
 
 def _peers(behind: tuple[UpstreamOptions, ...]) -> dict[str, Peer]:

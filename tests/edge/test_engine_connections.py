@@ -6,9 +6,8 @@ import socket
 
 import pytest
 
-from support.engines import ENGINES, OK, asking, outcome, request
+from support.engines import ENGINES, OK, asking, engine, outcome, request
 from support.raw import Connection, serving
-from wiretape.edge.engines.choice import engine
 from wiretape.edge.engines.fast import FastUpstream
 from wiretape.edge.upstream import EngineName, UpstreamOptions
 from wiretape.errors import UpstreamTorn, UpstreamUnreachable

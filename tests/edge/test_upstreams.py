@@ -55,6 +55,15 @@ class Seen:
             await connection.send(self.answer)
 
 
+async def test_what_an_upstream_sends_and_no_client_gets_is_counted() -> None:
+    seen = Seen(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2 + OK)
+    async with serving(seen) as url, proxied(url) as proxy:
+        assert (await exchange(proxy.traffic.url, ASK)).endswith(b"ok")
+        told = (await exchange(proxy.admin.url, get("/metrics"))).decode()
+    counted = 'wiretape_upstream_incidents_total{wiretape_reason="interim"} 2.0'
+    assert (counted in told) == (support.proxied.ENGINE == "fast")
+
+
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)

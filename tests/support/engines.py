@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from support.raw import Connection, Script, serving
-from wiretape.edge.engines.choice import engine
+from wiretape.edge.engines.choice import Engines
 from wiretape.edge.upstream import EngineName, UpstreamOptions
 from wiretape.errors import UpstreamProtocolError, UpstreamTimeout, UpstreamTorn, UpstreamUnreachable
 from wiretape.exchange import Head, Headers, Request, Upstream
@@ -24,6 +24,11 @@ class Outcome(NamedTuple):
     how: str
     head: Head | None
     body: bytes
+
+
+def engine(name: EngineName, options: UpstreamOptions) -> Upstream:
+    """One engine alone."""
+    return Engines(name).open(options)
 
 
 def request(method: str = "GET", target: str = "/", *headers: tuple[bytes, bytes]) -> Request:

@@ -33,6 +33,7 @@ TABLE = [
     ("wiretape.events.unknown", "{event}", ()),
     ("wiretape.trailers.dropped", "{message}", ()),
     ("wiretape.connections.refused", "{connection}", ()),
+    ("wiretape.upstream.incidents", "{incident}", ()),
     ("wiretape.telemetry.dropped", "{report}", ()),
     ("wiretape.connections.active", "{connection}", ()),
     ("wiretape.streams.active", "{stream}", ()),
@@ -60,6 +61,7 @@ def test_the_meter_is_given_what_the_table_says() -> None:
         told=gauges(
             connections_active=lambda: 1,
             connections_refused=lambda: {"overloaded": 1},
+            upstream_incidents=lambda: {"interim": 1},
             stream_buffered_bytes=lambda: 1,
             event_loop_lag_s=lambda: 0.5,
         )

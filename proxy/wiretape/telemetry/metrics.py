@@ -116,10 +116,13 @@ class MetricSink:
             v.LOOP_LAG: gauges.event_loop_lag_s,
         }
         reads = {instrument.name: _reading(ask) for instrument, ask in asked.items() if ask is not None}
-        return reads | {v.DROPPED.name: self._dropped, v.REFUSED.name: self._refused}
+        return reads | {v.DROPPED.name: self._dropped, v.REFUSED.name: self._refused, v.INCIDENTS.name: self._incidents}
 
     def _refused(self, _: CallbackOptions) -> Iterator[Observation]:
         return (Observation(count, {v.REASON: code}) for code, count in self._gauges.connections_refused().items())
+
+    def _incidents(self, _: CallbackOptions) -> Iterator[Observation]:
+        return (Observation(count, {v.REASON: kind}) for kind, count in self._gauges.upstream_incidents().items())
 
     def _dropped(self, _: CallbackOptions) -> Iterator[Observation]:
         lost = {**self._gauges.telemetry_dropped(), _OBSERVERS: self._observers_dropped}

@@ -54,5 +54,7 @@ class Gauges(Struct, frozen=True, kw_only=True):
     connections_active: Callable[[], int] | None = None
     connections_refused: Callable[[], Mapping[str, int]] = dict
     """Connections refused so far by error code (`Listener.refused`)."""
+    upstream_incidents: Callable[[], Mapping[str, int]] = dict
+    """What the engines dropped, closed or did again so far by kind (`Engines.incidents`)."""
     stream_buffered_bytes: Callable[[], int] | None = None
     event_loop_lag_s: Callable[[], float] | None = None

@@ -264,6 +264,13 @@ REFUSED = Instrument(
     "Connections refused before a request could be read, by error code.",
     (REASON,),
 )
+INCIDENTS = Instrument(
+    "wiretape.upstream.incidents",
+    Kind.COUNTER_READ,
+    "{incident}",
+    "What the fast engine dropped (interim, trailers), closed (unasked) or did again (repeated), by kind.",
+    (REASON,),
+)
 DROPPED = Instrument(
     "wiretape.telemetry.dropped",
     Kind.COUNTER_READ,
@@ -282,5 +289,6 @@ INSTRUMENTS: Final = (
     *(HTTP_SERVER, HTTP_CLIENT, OPERATION, FIRST_CHUNK, OUTPUT_CHUNK, TOKEN_USAGE),
     *(INPUT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS, RUNS, USAGE_MISSING, PHASE_DURATION, FIRST_EVENT),
     *(OVERHEAD, STREAM_ENDED, CASSETTE_HITS, CASSETTE_MISSES, DECODER_ERRORS, EVENTS_UNKNOWN),
-    *(TRAILERS_DROPPED, REFUSED, DROPPED, CONNECTIONS_ACTIVE, STREAMS_ACTIVE, RUNS_OPEN, BUFFERED, QUEUE, LOOP_LAG),
+    *(TRAILERS_DROPPED, REFUSED, INCIDENTS, DROPPED),
+    *(CONNECTIONS_ACTIVE, STREAMS_ACTIVE, RUNS_OPEN, BUFFERED, QUEUE, LOOP_LAG),
 )
