@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import os
 import socket
+from pathlib import Path
 
 import pytest
 
+from support.certificates import Authority
 from support.engines import ENGINES, OK, asking, engine, outcome, request
 from support.raw import Connection, serving
 from wiretape.edge.engines.fast import FastUpstream
@@ -320,6 +323,22 @@ async def test_closing_an_engine_closes_what_is_idle_and_what_is_not(name: Engin
         answer.close()
 
 
+async def test_closing_the_fast_engine_tears_a_body_that_ends_with_its_connection() -> None:
+    """The reference engine ends it without a word: that is aiohttp's doing."""
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\n\r\nok")
+        await connection.reader.read()
+
+    async with asking("fast", script) as upstream:
+        answer = await upstream.open(request(), None)
+        await upstream.close()
+        with pytest.raises(UpstreamTorn):
+            _ = [chunk async for chunk in answer.chunks()]
+        answer.close()
+
+
 @engines
 async def test_environment_proxies_and_cookies_are_not_used(name: EngineName, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -364,3 +383,27 @@ async def test_what_the_fast_engine_drops_and_does_again_is_counted() -> None:
         await upstream.close()
     assert (counted.trailers, counted.interim, counted.repeated, counted.unasked) == (6, 3, 1, 1)
     assert connections == 2
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_tls_that_ends_without_saying_so_tears_a_body_that_ends_with_its_connection(
+    told: bool, tmp_path: Path
+) -> None:
+    """The reference engine ends it without a word: that is aiohttp's doing."""
+
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nok")
+        if not told:
+            with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as beneath:
+                beneath.shutdown(socket.SHUT_WR)
+        writer.close()
+
+    authority = Authority(tmp_path)
+    server = await asyncio.start_server(served, "127.0.0.1", 0, ssl=authority.server())
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    upstream = engine("fast", UpstreamOptions(url=url, ca_file=authority.file))
+    got = await outcome(upstream, request("POST"))
+    await upstream.close()
+    server.close()
+    assert (got.how, got.body) == ("whole" if told else "torn", b"ok")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import ssl
 from typing import Protocol, cast
 
 
@@ -63,11 +64,11 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Close our side too: an upstream that has ended its side has no use for the rest of ours."""
-        self._lose(None)
+        self._lose(None if self._is_end_told else _cut())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
-        self._lose(exc)
+        """End; an upstream that had ended its side has been let go before, so whatever is still carried is cut."""
+        self._lose(exc or _cut())
         self._keeper.gone(self)
 
     def pause_writing(self) -> None:
@@ -96,6 +97,15 @@ class Connection(asyncio.Protocol):
         self._keeper.unfit(self)
         self.transport.abort()
 
+    @property
+    def _is_end_told(self) -> bool:
+        """Whether the end is the upstream's: anybody on the way can end TCP, but not TLS (RFC 9112 section 9.8)."""
+        tls = self.transport.get_extra_info("ssl_object")
+        try:
+            return tls is None or not tls.read(1)
+        except ssl.SSLError:  # there is no close_notify to read; asyncio tells of this end like of any other
+            return False
+
     def _lose(self, error: Exception | None) -> None:
         self.is_lost = True
         self._keeper.unfit(self)
@@ -103,3 +113,7 @@ class Connection(asyncio.Protocol):
         if self.exchange is not None:
             exchange, self.exchange = self.exchange, None
             exchange.lost(error)
+
+
+def _cut() -> ConnectionError:
+    return ConnectionAbortedError("the connection was cut")
