@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from support.engines import ENGINES, OK, asking, outcome, request
+from support.engines import ENGINES, OK, asking, one_by_one, outcome, request
 from support.raw import Connection
 from wiretape.edge.upstream import EngineName
 from wiretape.errors import BadRequest, RequestTooLarge
@@ -122,6 +122,28 @@ async def test_what_breaks_an_upload_off_after_the_head_tears_the_answer() -> No
         answered.set()
         with pytest.raises(Exception, match="the request's body broke off"):
             _ = [chunk async for chunk in answer.chunks()]
+        answer.close()
+
+
+async def test_what_breaks_an_upload_off_after_a_whole_answer_takes_nothing_from_it() -> None:
+    answered, broken = asyncio.Event(), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"abc"
+        await answered.wait()
+        broken.set()
+        raise ValueError
+
+    async def script(connection: Connection) -> None:
+        await connection.reader.readuntil(b"abc")
+        await one_by_one(connection, [OK])
+        answered.set()
+        await connection.gone()
+
+    async with asking("fast", script) as upstream:
+        answer = await upstream.open(UPLOAD, body())
+        await broken.wait()
+        assert [chunk.data async for chunk in answer.chunks()] == [b"ok"]
         answer.close()
 
 

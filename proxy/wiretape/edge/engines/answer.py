@@ -170,8 +170,8 @@ class FastAnswer:
             self._pool.keep(connection)
 
     def _fail(self, error: Exception) -> None:
-        """End badly, once; what was read before is given first."""
-        if self._error is None:
+        """End badly, once, unless the answer is whole; what was read before is given first."""
+        if self._error is None and not self._is_whole:
             self._error = error
             self.close()
             self._wake()
