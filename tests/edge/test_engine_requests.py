@@ -7,6 +7,7 @@ import pytest
 
 from support.engines import ENGINES, OK, asking, one_by_one, outcome, request
 from support.raw import Connection
+from wiretape.edge.engines.fast import FastUpstream
 from wiretape.edge.upstream import EngineName
 from wiretape.errors import BadRequest, RequestTooLarge
 
@@ -145,6 +146,29 @@ async def test_what_breaks_an_upload_off_after_a_whole_answer_takes_nothing_from
         await broken.wait()
         assert [chunk.data async for chunk in answer.chunks()] == [b"ok"]
         answer.close()
+
+
+async def test_an_upstream_that_ends_its_side_and_reads_nothing_holds_no_connection() -> None:
+    full, freed = asyncio.Event(), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(1024):
+            yield b"x" * 65_536
+            full.set()
+
+    async def script(connection: Connection) -> None:
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await full.wait()
+        connection.writer.write_eof()
+        await freed.wait()
+
+    async with asking("fast", script) as upstream:
+        assert (await outcome(upstream, request("POST"), body())).how == "unreachable"
+        for _ in range(8):
+            await asyncio.sleep(0)
+        assert isinstance(upstream, FastUpstream)
+        assert upstream.connections == 0
+        freed.set()
 
 
 @engines

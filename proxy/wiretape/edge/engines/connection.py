@@ -63,8 +63,9 @@ class Connection(asyncio.Protocol):
             self.exchange.received(data)
 
     def eof_received(self) -> None:
-        """Close our side too: an upstream that has ended its side has no use for the rest of ours."""
+        """Close our side too, and at once: what waits to be sent might wait forever for an upstream to read it."""
         self._lose(None if self._is_end_told else _cut())
+        self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; an upstream that had ended its side has been let go before, so whatever is still carried is cut."""

@@ -32,6 +32,11 @@ class FastUpstream:
         self.counts = self._pool.counts
         self._bounds = AnswerBounds(options.header_bytes_max, options.headers_max, options.interim_max)
 
+    @property
+    def connections(self) -> int:
+        """Connections open, idle or in use."""
+        return self._pool.size
+
     async def open(self, request: Request, body: AsyncIterator[bytes] | None) -> FastAnswer:
         """Pass the request on and wait for the head."""
         asked = self._asked(request, has_body=body is not None)

@@ -26,6 +26,11 @@ class Pool:
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_closed = False
 
+    @property
+    def size(self) -> int:
+        """Connections open, idle or in use."""
+        return len(self._open)
+
     def kept(self) -> Connection | None:
         """Take an idle connection that is fit for use."""
         while self._idle:
