@@ -339,6 +339,42 @@ async def test_closing_the_fast_engine_tears_a_body_that_ends_with_its_connectio
         answer.close()
 
 
+async def test_a_closed_engine_asks_nothing_again() -> None:
+    server, asked_again = Kept(), asyncio.Event()
+
+    async def script(connection: Connection) -> None:
+        if not server.requests:
+            server.requests.append(1)
+            await connection.request()
+            await connection.send(OK)
+            await connection.request()
+            asked_again.set()
+            await connection.gone()
+        else:
+            await server(connection)
+
+    async with asking("fast", script) as upstream:
+        await outcome(upstream, request())
+        async with asyncio.TaskGroup() as group:
+            second = group.create_task(outcome(upstream, request()))
+            await asked_again.wait()
+            await upstream.close()
+        assert second.result().how == "unreachable"
+        assert (await outcome(upstream, request())).how == "unreachable"
+    assert server.requests == [1]
+
+
+async def test_a_connection_that_comes_after_the_close_is_closed() -> None:
+    async with asking("fast", Kept()) as upstream:
+        async with asyncio.TaskGroup() as group:
+            late = group.create_task(outcome(upstream, request("POST")))
+            await asyncio.sleep(0)
+            await upstream.close()
+        assert late.result().how == "unreachable"
+        assert isinstance(upstream, FastUpstream)
+        assert upstream.connections == 0
+
+
 @engines
 async def test_environment_proxies_and_cookies_are_not_used(name: EngineName, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")

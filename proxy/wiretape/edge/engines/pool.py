@@ -43,6 +43,8 @@ class Pool:
     async def connect(self) -> Connection:
         """Open one; raises UpstreamUnreachable."""
         place, within_s = self._options.place, self._options.connect_s
+        if self._is_closed:
+            raise UpstreamUnreachable(f"{place} is not asked any more: the engine is closed")
         try:
             async with asyncio.timeout(within_s):
                 return await self._connect()
@@ -57,6 +59,8 @@ class Pool:
             _, connection = await loop.create_unix_connection(lambda: Connection(self), self._options.socket)
         else:
             _, connection = await loop.create_connection(lambda: Connection(self), host, port, ssl=self._tls)
+        if connection.is_lost:  # before any exchange was there to be told
+            raise ConnectionAbortedError("the connection was lost before it was used")
         return connection
 
     def keep(self, connection: Connection) -> None:
@@ -73,9 +77,11 @@ class Pool:
             self._sweep_in(self._options.kept_s)
 
     def made(self, connection: Connection) -> None:
-        """Count a connection that is open."""
+        """Count a connection that is open; one that comes too late is closed."""
         self._open.add(connection)
         self._empty.clear()
+        if self._is_closed:
+            connection.abort()
 
     def unasked(self) -> None:
         """Count a connection that was spoken on unasked."""
