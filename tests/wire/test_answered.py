@@ -139,3 +139,10 @@ def test_a_body_that_must_not_be_is_cut_off(status: bytes) -> None:
 def test_a_second_answer_is_none() -> None:
     parser, body = read(WHOLE["length"] + WHOLE["length"])
     assert (body, parser.fault) == (b"", "bytes came beyond the end of the body")
+
+
+def test_a_reason_in_many_pieces_is_bounded_as_one_is_and_begins_anew_after_1xx() -> None:
+    parser, _ = read(b"HTTP/1.1 103 " + b"a" * 40 + b"\r\n\r\nHTTP/1.1 200 " + b"a" * 40, b"\r\n\r\n")
+    assert (parser.reason, parser.fault) == ("a" * 40, None)
+    parser, _ = read(b"HTTP/1.1 200 ", *[b"a" * 8] * 6, b"a" * 40 + b"\r\n\r\n")
+    assert parser.fault == "the status line is too long"

@@ -43,6 +43,7 @@ class AnswerParser:
         self._parser: httptools.HttpResponseParser | None
         self._pieces: list[bytes] = []
         self._reason: list[bytes] = []
+        self._reason_bytes = 0
         self._headers: list[tuple[bytes, bytes]] = []
         self._line_bytes = 0
         self._length: int | None = None
@@ -106,7 +107,8 @@ class AnswerParser:
     def on_status(self, piece: bytes) -> None:
         """Take a piece of the reason phrase."""
         self._reason.append(piece)
-        if sum(map(len, self._reason)) > self._bounds.line_bytes_max:
+        self._reason_bytes += len(piece)
+        if self._reason_bytes > self._bounds.line_bytes_max:
             self._fail("the status line is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -160,6 +162,7 @@ class AnswerParser:
             self._fail("the status is none, or there are too many 1xx answers")
         self._headers.clear()
         self._reason.clear()
+        self._reason_bytes = 0
         self._length, self._is_chunked = None, False
 
     def _drop_trailer(self) -> None:
