@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.certificates import Authority
-from support.engines import ENGINES, OK, asking, engine, outcome, request
+from support.engines import ENGINES, OK, asking, engine, one_by_one, outcome, request
 from support.raw import Connection, serving
 from wiretape.edge.engines.fast import FastUpstream
 from wiretape.edge.upstream import EngineName, UpstreamOptions
@@ -248,6 +247,23 @@ async def test_a_slow_reader_slows_its_upstream(name: EngineName) -> None:
         async with asyncio.timeout(20):
             assert sum([len(chunk.data) async for chunk in answer.chunks()]) == 64 << 20
         answer.close()
+
+
+async def test_what_is_read_ahead_is_bounded_in_the_smallest_chunks_too() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        await one_by_one(connection, [b"x"] * 1000)
+        sent.set()
+
+    sent = asyncio.Event()
+    async with asking("fast", script, read_ahead_bytes_max=10_000) as upstream:
+        answer = await upstream.open(request(), None)
+        await sent.wait()
+        chunks = [chunk.data async for chunk in answer.chunks()]
+        answer.close()
+    assert b"".join(chunks) == b"x" * 1000
+    assert max(map(len, chunks)) > 100  # what was not read ahead came in one read
 
 
 @engines

@@ -17,6 +17,8 @@ from wiretape.wire.answered import AnswerBounds, AnswerParser
 from wiretape.wire.asked import Asked
 
 NOT_WAITING = float("inf")
+CHUNK_COST_BYTES = 160
+"""What a chunk that waits takes beside its bytes, so that the smallest chunks are bounded too."""
 
 
 class FastAnswer:
@@ -142,13 +144,13 @@ class FastAnswer:
 
     def _hold(self, chunk: Chunk) -> None:
         self._ready.append(chunk)
-        self._ready_bytes += len(chunk.data)
+        self._ready_bytes += len(chunk.data) + CHUNK_COST_BYTES
         if self._ready_bytes > self._options.read_ahead_bytes_max and self._connection is not None:
             self._is_paused = True
             self._connection.transport.pause_reading()
 
     def _make_room(self, size: int) -> None:
-        self._ready_bytes -= size
+        self._ready_bytes -= size + CHUNK_COST_BYTES
         if self._is_paused and self._ready_bytes <= self._options.read_ahead_bytes_max:
             self._resume()
 
