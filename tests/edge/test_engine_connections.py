@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.certificates import Authority
 from support.engines import ENGINES, OK, asking, engine, one_by_one, outcome, request
 from support.raw import Connection, serving
 from wiretape.edge.engines.fast import FastUpstream
