@@ -1,4 +1,4 @@
-"""What a hop through Wiretape costs, beside going straight and beside nginx where it is installed, in one run.
+"""What a hop through Wiretape costs, beside none, and beside nginx and HAProxy where they are installed, in one run.
 
 Upstream, contender and load are processes of their own. The load is plain asyncio, so it is slower than the C
 generator of a later harness: read the rows against each other, not as the machine's limit.
@@ -7,9 +7,11 @@ generator of a later harness: read the rows against each other, not as the machi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
+import socket
 import statistics
 import sys
 import tempfile
@@ -55,6 +57,20 @@ upstream up {{ server 127.0.0.1:{up}; keepalive 512; }}
 server {{ listen 127.0.0.1:{port}; keepalive_requests 1000000;
 location / {{ proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection "";
 proxy_buffering off; }} }} }}
+"""
+HAPROXY = """
+global
+  nbthread 1
+  maxconn 4096
+defaults
+  mode http
+  timeout connect 10s
+  timeout client 60s
+  timeout server 60s
+  http-reuse always
+listen up
+  bind 127.0.0.1:{port}
+  server one 127.0.0.1:{up}
 """
 
 
@@ -113,16 +129,39 @@ async def wiretape(up: int, folder: Path, *flags: str) -> AsyncIterator[tuple[in
 
 @asynccontextmanager
 async def nginx(up: int, folder: Path) -> AsyncIterator[tuple[int, int]]:
-    """Run nginx in front of the upstream, unbuffered, with upstream keep-alive."""
-    import socket
+    """Run nginx in front of the upstream, one worker, unbuffered, with upstream keep-alive."""
+    port, file = unused_port(), folder / "nginx.conf"
+    file.write_text(NGINX.format(folder=folder, up=up, port=port))
+    async with process("nginx", "-p", str(folder), "-c", str(file)) as child:
+        await answers(port)
+        yield port, child.pid
 
+
+@asynccontextmanager
+async def haproxy(up: int, folder: Path) -> AsyncIterator[tuple[int, int]]:
+    """Run HAProxy in front of the upstream, one thread, connections to it shared."""
+    port, file = unused_port(), folder / "haproxy.cfg"
+    file.write_text(HAPROXY.format(up=up, port=port))
+    async with process("haproxy", "-db", "-f", str(file)) as child:
+        await answers(port)
+        yield port, child.pid
+
+
+def unused_port() -> int:
+    """Find a port for a peer that cannot tell which one it took."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, up=up, port=port))
-    async with process("nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")) as child:
-        await asyncio.sleep(0.5)
-        yield port, child.pid
+        return int(probe.getsockname()[1])
+
+
+async def answers(port: int) -> None:
+    """Wait until somebody listens."""
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(ConnectionError):
+                (await asyncio.open_connection("127.0.0.1", port))[1].close()
+                return
+            await asyncio.sleep(0.02)
 
 
 def cpu_s(pid: int) -> float:
@@ -140,8 +179,9 @@ async def measure() -> list[dict[str, Any]]:
         assert upstream.stdout is not None
         up = int(await upstream.stdout.readline())
         ports = {"direct": (up, upstream.pid)}
-        if shutil.which("nginx"):
-            ports["nginx"] = await stack.enter_async_context(nginx(up, folder))
+        for peer in (nginx, haproxy):
+            if shutil.which(peer.__name__):
+                ports[peer.__name__] = await stack.enter_async_context(peer(up, folder))
         quiet = ("--ledger", "none")
         ports["wiretape, forward"] = await stack.enter_async_context(wiretape(up, folder, *quiet))
         reference = (*quiet, "--engine", "reference")
