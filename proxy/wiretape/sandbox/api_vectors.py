@@ -9,11 +9,11 @@ from msgspec import Struct
 from wiretape.sandbox.api import Call, Endpoint
 from wiretape.sandbox.bodies import read
 from wiretape.sandbox.filters import Scalar, check
-from wiretape.sandbox.library import Found, Library
+from wiretape.sandbox.library import Library
 from wiretape.sandbox.objects import Deleted
 from wiretape.sandbox.paging import Page, page
 from wiretape.sandbox.refusals import Refused, elided, invalid, missing
-from wiretape.sandbox.shelves import Attached, FileBatch, StoreFile, VectorStore
+from wiretape.sandbox.shelves import Attached, FileBatch, Found, StoreFile, VectorStore
 from wiretape.sandbox.state import Sandbox
 from wiretape.sandbox.vector_bodies import (
     NewBatch,

@@ -6,7 +6,6 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from wiretape.sandbox.chance import Chance
@@ -21,6 +20,7 @@ from wiretape.sandbox.shelves import (
     Batch,
     ExpiresAfter,
     FileBatch,
+    Found,
     Shelf,
     StoreFile,
     VectorStore,
@@ -28,16 +28,6 @@ from wiretape.sandbox.shelves import (
 )
 from wiretape.sandbox.table import Table
 from wiretape.sandbox.vector_bodies import BATCH_MAX, FILES_MAX, NewStore, NewStoreFile, Ranking, Search, StoreFields
-
-
-class Found(Struct, frozen=True):
-    """A chunk that a search found; `score` is from 0 to 1."""
-
-    file_id: str
-    filename: str
-    score: float
-    attributes: dict[str, Scalar]
-    texts: tuple[str, ...]
 
 
 class Library:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from wiretape.sandbox.calls import Passage, Result
 from wiretape.sandbox.content import Json
-from wiretape.sandbox.library import Found, Library
+from wiretape.sandbox.library import Library
 from wiretape.sandbox.objects import JsonObject, Message
 from wiretape.sandbox.plot import Stored
 from wiretape.sandbox.refusals import full
+from wiretape.sandbox.shelves import Found
 
 OUTPUT = "assistants_output"
 """The purpose of a file that a run has made."""

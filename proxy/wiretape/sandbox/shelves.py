@@ -213,3 +213,13 @@ def counts(statuses: Collection[str]) -> FileCounts:
 def kept_bytes(files: dict[str, Attached]) -> int:
     """What is counted for files in a vector store."""
     return sum(one.kept_bytes for one in files.values())
+
+
+class Found(Struct, frozen=True):
+    """A chunk that a search found; `score` is from 0 to 1."""
+
+    file_id: str
+    filename: str
+    score: float
+    attributes: dict[str, Scalar]
+    texts: tuple[str, ...]
