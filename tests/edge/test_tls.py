@@ -1,5 +1,6 @@
 """TLS is verified always, and a file that cannot be used is named before anything listens."""
 
+import asyncio
 import ssl
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,21 @@ import pytest
 
 from support.certificates import Authority
 from wiretape.config import load
-from wiretape.edge.tls import UpstreamTls, client_context, server_context
+from wiretape.edge.tls import UpstreamTls, client_context, cut, server_context
 from wiretape.errors import ConfigError
+
+
+def test_a_transport_that_cannot_be_aborted_any_more_is_left() -> None:
+    """As asyncio's TLS transport of CPython 3.11.2, once it was closed twice."""
+    asked = []
+
+    class Closed(asyncio.WriteTransport):
+        def abort(self) -> None:
+            asked.append(self)
+            raise AttributeError("'NoneType' object has no attribute '_abort'")
+
+    cut(Closed())
+    assert asked
 
 
 @pytest.fixture

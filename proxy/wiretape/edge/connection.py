@@ -17,6 +17,7 @@ from aiohttp.web_protocol import _ErrInfo
 from wiretape.edge.refusal import refusal
 from wiretape.edge.respond import LINGER_S, refuse
 from wiretape.edge.stall import StallWatch, watches
+from wiretape.edge.tls import cut
 from wiretape.errors import BadRequest, HeadersTooLarge, InternalError, Overloaded, WiretapeError
 from wiretape.wire.framing import frame
 
@@ -87,7 +88,7 @@ class Connection(web.RequestHandler):
     def _cut(self, transport: asyncio.BaseTransport) -> None:
         """Give up a client that takes nothing, also one that we have closed meanwhile."""
         self.stalled = True
-        cast("asyncio.WriteTransport", transport).abort()
+        cut(cast("asyncio.WriteTransport", transport))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stop watching."""

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from wiretape.edge.address import Address, Reserved, UnixAddress
 from wiretape.edge.connection import Server
+from wiretape.edge.tls import cut
 
 # aiohttp would print the raw bytes of a request it cannot read, and a key may stand in them.
 _SILENT = logging.getLogger("wiretape.silent")
@@ -107,7 +108,7 @@ class Listener:
         await self._runner.cleanup()
         for transport in transports:
             if transport is not None:
-                transport.abort()
+                cut(transport)
 
 
 async def traffic(

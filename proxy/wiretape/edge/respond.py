@@ -11,6 +11,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
 from wiretape.edge.refusal import refusal
+from wiretape.edge.tls import cut
 from wiretape.errors import WiretapeError
 from wiretape.exchange import Head
 from wiretape.wire.framing import Framing, frame
@@ -101,7 +102,7 @@ class Relayed(web.StreamResponse):
         if self._framed.framing is Framing.CLOSE:
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             if transport.get_extra_info("sslcontext") is not None:
-                transport.abort()
+                cut(transport)
         transport.close()  # by us: aiohttp would first wait for what is left of the request
 
     def _send(self, data: bytes) -> None:
