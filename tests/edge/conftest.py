@@ -6,10 +6,19 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
+import support.proxied
+from support.engines import ENGINES
+
 BOTH = frozenset(
     {"test_relay", "test_modes", "test_admin", "test_listener", "test_listeners", "test_upstreams", "test_faults"}
     | {"test_engine_answers", "test_engine_requests", "test_engine_connections"}
 )
+
+
+@pytest.fixture(params=ENGINES)
+def by_each_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the proxies of a test speak to their upstreams by one engine, then by the other."""
+    monkeypatch.setattr(support.proxied, "ENGINE", request.param)
 
 
 def pytest_asyncio_loop_factories(

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import support.proxied
-from support.engines import ENGINES
 from support.hostile import Case, answers, event_streams
 from support.proxied import proxied
 from support.raw import Connection, exchange, serving
@@ -20,6 +18,7 @@ from support.raw import Connection, exchange, serving
 PAGE = (Path(__file__).parents[2] / "docs" / "relay.md").read_text("utf-8")
 GET = b"GET / HTTP/1.1\r\nHost: proxy.test\r\nConnection: close\r\n\r\n"
 AT_ONCE = 50
+pytestmark = pytest.mark.usefixtures("by_each_engine")
 
 UNFINISHED = "the corpus stops short of the answer's end"
 CODING = "a coding other than chunked would be taken off the head and left on the body"
@@ -73,11 +72,6 @@ EITHER = {
     "lone CR 'HTTP/1.1 200 OK\\nHeader: Value\\r\\n\\nBody'": LENIENT,
 }
 """Answers that may pass or fail."""
-
-
-@pytest.fixture(autouse=True, params=ENGINES)
-def _by_each_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(support.proxied, "ENGINE", request.param)
 
 
 async def passes(case: Case, *, pieces: int) -> bool:

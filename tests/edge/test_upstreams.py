@@ -10,11 +10,11 @@ import pytest
 
 import support.proxied
 from support.certificates import Authority
-from support.engines import ENGINES
 from support.proxied import proxied
 from support.raw import Connection, exchange, serving
 from wiretape.edge.upstream import UpstreamOptions
 
+pytestmark = pytest.mark.usefixtures("by_each_engine")
 CANARY = "sk-canary-in-the-clear"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 ASK = (
@@ -32,11 +32,6 @@ def failure(got: bytes) -> tuple[int, str, str]:
     head, _, body = got.partition(b"\r\n\r\n")
     fault = json.loads(body)["error"]
     return int(head.split()[1]), fault["code"], fault["message"]
-
-
-@pytest.fixture(autouse=True, params=ENGINES)
-def _by_each_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(support.proxied, "ENGINE", request.param)
 
 
 class Seen:

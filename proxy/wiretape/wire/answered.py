@@ -40,7 +40,6 @@ class AnswerParser:
     def __init__(self, bounds: AnswerBounds, *, to_head: bool = False) -> None:
         self._bounds = bounds
         self._is_to_head = to_head
-        self._parser: httptools.HttpResponseParser | None
         self._pieces: list[bytes] = []
         self._reason: list[bytes] = []
         self._reason_bytes = 0
@@ -65,7 +64,7 @@ class AnswerParser:
         self.trailers = 0
         """Trailer fields dropped."""
         self.on_body = self._pieces.append  # httptools takes the callbacks when it is made: spare a call for each chunk
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         # RFC 9112 section 2.2 allows the first; old servers pad chunk sizes. Our own framing carries neither on.
         self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
 
