@@ -216,5 +216,8 @@ async def test_our_server_timing_is_told_in_every_mode_and_never_recorded(tmp_pa
         recorded = await exchange(proxy.traffic.url, get("/x"))
     async with proxied(mode=Mode.REPLAY, cassette=(stem,), edge=timed) as proxy:
         replayed = await exchange(proxy.traffic.url, get("/x"))
-    assert [got.count(b"Server-Timing: wiretape;dur=") for got in (recorded, replayed)] == [1, 1]
+        missed = await exchange(proxy.traffic.url, get("/y"))
+    answers = recorded, replayed, missed
+    assert [got.count(b"Server-Timing: wiretape;dur=") for got in answers] == [1, 1, 1]
+    assert missed.startswith(b"HTTP/1.1 501 ")
     assert b"wiretape;dur" not in tape_path(tmp_path / "talk").read_bytes()

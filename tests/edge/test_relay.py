@@ -200,6 +200,18 @@ async def test_server_timing_is_told_when_asked_for_beside_the_upstreams_own() -
     assert untold.count(b"Server-Timing") == 1
 
 
+@pytest.mark.parametrize("upgrade", [b"", b"Upgrade: websocket\r\n"])
+async def test_server_timing_is_told_on_what_we_answer_ourselves(upgrade: bytes) -> None:
+    request = get().replace(b"\r\n\r\n", b"\r\n" + upgrade + b"\r\n")
+    async with proxied("http://127.0.0.1:1", edge=EdgeOptions(server_timing=True)) as proxy:
+        told = await exchange(proxy.traffic.url, request)
+    async with proxied("http://127.0.0.1:1") as proxy:
+        untold = await exchange(proxy.traffic.url, request)
+    assert told.startswith(b"HTTP/1.1 501 " if upgrade else b"HTTP/1.1 502 ")
+    assert re.search(rb"\r\nServer-Timing: wiretape;dur=\d+\.\d{3}\r\n", told)
+    assert b"Server-Timing" not in untold
+
+
 async def test_redirects_are_passed_on_and_not_followed() -> None:
     answer = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/elsewhere\r\nContent-Length: 0\r\n\r\n"
     _, got = await answered(answer)

@@ -57,6 +57,19 @@ def test_no_damage_raises(name: str, place: int, damage: bytes) -> None:
     read(whole[:place] + damage + whole[place + len(damage) :])
 
 
+@pytest.mark.parametrize("field", [b"Content-Length: 5", b"Transfer-Encoding: gzip", b"Connection: close", b"X: 1"])
+def test_a_trailer_changes_nothing_whatever_its_name(field: bytes) -> None:
+    parser, body = read(C, b"2\r\nok\r\n", b"0\r\n" + field + b"\r\n\r\n")
+    assert (body, parser.ended, parser.reusable, parser.trailers, parser.fault) == (b"ok", True, True, 1, None)
+    assert b"5" not in [value for _, value in parser.headers]
+
+
+def test_a_length_of_more_digits_than_python_reads_is_a_fault() -> None:
+    parser = AnswerParser(AnswerBounds(line_bytes_max=9000, fields_max=4, interim_max=2))
+    parser.feed(H + b"Content-Length: " + b"0" * 5000 + b"2\r\n\r\nok")
+    assert parser.fault is not None
+
+
 def test_values_lose_the_blanks_around_them_and_keep_every_other_byte() -> None:
     parser, _ = read(H + b"X: \t\xe9\xff b \t\r\nx:\r\n\r\n")
     assert parser.headers == ((b"X", b"\xe9\xff b"), (b"x", b""))
@@ -119,6 +132,8 @@ def test_what_has_been_released_reads_no_more() -> None:
         ((b"HTTP/1.1 103 X\r\n\r\n" * 3,), "the status is none, or there are too many 1xx answers"),
         ((b"HTTP/1.1 099 X\r\n\r\n",), "the status is none, or there are too many 1xx answers"),
         ((H + b"Transfer-Encoding: x\r\n\r\n",), "the answer's transfer coding is not chunked alone"),
+        ((C[:-2] + b"Content-Length: 2\r\n\r\n",), "the answer has a length and is chunked as well"),
+        ((H + b"Content-Length: 2\r\n" + C[len(H) :],), "the answer has a length and is chunked as well"),
     ],
 )
 def test_each_bound_and_each_lie_has_its_words(pieces: tuple[bytes, ...], fault: str) -> None:

@@ -26,6 +26,8 @@ _SHARE = 0.4
 """Of the file descriptors: with its upstream's, a connection may need two, and a fifth is left for all else."""
 _LINGERING = 0.125
 """Of the connections: so many more that were turned away may take their time to read why."""
+_BARE_END = b"\r\n0\r\n\r\n"
+"""The last chunk without trailers (RFC 9112 section 7.1), and the line end before it."""
 _HEAD_LINES = 4
 """Times `header_bytes_max` that a whole head may take: the parser bounds its lines and their number alone."""
 
@@ -61,7 +63,7 @@ def affordable() -> int:
 class Connection(web.RequestHandler):
     """A client's connection."""
 
-    __slots__ = ("body", "head_bytes", "server", "stalled", "watch")
+    __slots__ = ("bare", "body", "head_bytes", "newest_bytes", "server", "stalled", "watch")
 
     def __init__(self, server: Server, **options: Any) -> None:  # noqa: ANN401  aiohttp's own
         super().__init__(server, **options)
@@ -71,6 +73,14 @@ class Connection(web.RequestHandler):
         self.watch: StallWatch | None = None
         self.body: StreamReader | None = None
         """Of the newest request; those before it are whole."""
+        self.bare: StreamReader | None = None
+        """The newest chunked body that ended without trailers, and with nothing behind it.
+
+        aiohttp 3.14.5 gives a trailer to the next request on the connection, as a field of its head: after any other
+        chunked body there must be no next request.
+        """
+        self.newest_bytes = b""
+        """As many as end a body."""
         self.head_bytes = 0
         """Read since the last whole head or byte of a body: of a head, of trailers, of a chunk's extensions."""
 
@@ -104,6 +114,7 @@ class Connection(web.RequestHandler):
         self.head_bytes = 0 if has_moved else self.head_bytes + len(data)
         self._bound_head()
         self._notice_broken_body()
+        self._notice_bare_end(data)
 
     def _bound_head(self) -> None:
         """Refuse a head, or the like of one within a body, that grows too large, and read no more."""
@@ -124,6 +135,18 @@ class Connection(web.RequestHandler):
         elif self.body is not None and not self.body.is_eof():
             self.body.set_exception(BadRequest("the body is no valid chunked coding (RFC 9112 section 7.1)"))
             self.body.feed_eof()  # nothing more of it will come
+
+    def _notice_bare_end(self, data: bytes) -> None:
+        """Look how a body ended that is whole.
+
+        No trailer is a line of `0` alone, so that where it stands before the end it is the last chunk. And all that
+        came was parsed: the parser stops early within a body, or where many requests wait.
+        """
+        size = len(_BARE_END)
+        self.newest_bytes = data[-size:] if len(data) >= size else (self.newest_bytes + data)[-size:]
+        if self.newest_bytes == _BARE_END and self.body is not None and self.body.is_eof():
+            waiting = [payload for _, payload in self._messages]
+            self.bare = self.body if waiting in ([], [self.body]) else self.bare
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

@@ -230,7 +230,7 @@ class Passage:
         how = How.UPSTREAM_FAILED if isinstance(error, UpstreamFailed) else How.REFUSED
         how = How.CANCELLED if self._relay.cutting and self._refused is None else how
         self._meter.played = "miss" if isinstance(error, CassetteMiss) else self._meter.played
-        response, head = refuse(self._raw, error)
+        response, head = refuse(self._raw, error, self._told)
         self._meter.refused_status = head.status
         return response, how, error.code
 

@@ -6,12 +6,13 @@ import asyncio
 import socket
 import struct
 import time
+from collections.abc import Callable
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
 from wiretape.edge.refusal import refusal
-from wiretape.edge.tls import cut
+from wiretape.edge.tls import cut, unsent
 from wiretape.errors import WiretapeError
 from wiretape.exchange import Head
 from wiretape.wire.framing import Framing, frame
@@ -28,8 +29,7 @@ class Relayed(web.StreamResponse):
         super().__init__(status=head.status)
         self._raw = raw
         modern = raw.version >= HttpVersion11
-        # aiohttp 3.14.5 gives a trailer of one request to the next one on the connection, as a field of its head.
-        is_last = not raw.keep_alive or "Transfer-Encoding" in raw.headers
+        is_last = not raw.keep_alive or ("Transfer-Encoding" in raw.headers and not _ended_bare(raw))
         self._framed = frame(head, method=raw.method, modern=modern, keep_alive=keep_alive and not is_last)
         self._torn = False
         self._ended = False
@@ -43,7 +43,7 @@ class Relayed(web.StreamResponse):
     def buffered_bytes(self) -> int:
         """What the client has not taken yet."""
         transport = self._raw.transport
-        return 0 if transport is None else transport.get_write_buffer_size()
+        return 0 if transport is None else unsent(transport)
 
     def begin(self) -> None:
         """Send the head at once, so that the client learns of it when we do."""
@@ -112,9 +112,20 @@ class Relayed(web.StreamResponse):
         transport.write(data)
 
 
-def refuse(raw: web.BaseRequest, error: WiretapeError) -> tuple[Relayed, Head]:
-    """Answer in the upstream's place, with an error that SDKs parse; gives the response, sent, and its head."""
+def _ended_bare(raw: web.BaseRequest) -> bool:
+    """Whether a chunked body is whole and had no trailers; see `connection.Connection.bare`."""
+    return getattr(raw.protocol, "bare", None) is raw.content
+
+
+def refuse(
+    raw: web.BaseRequest, error: WiretapeError, told: Callable[[Head], Head] | None = None
+) -> tuple[Relayed, Head]:
+    """Answer in the upstream's place, with an error that SDKs parse; gives the response, sent, and its head.
+
+    `told` may add to the head.
+    """
     head, body = refusal(error, time.monotonic_ns())
+    head = head if told is None else told(head)
     response = Relayed(raw, head, keep_alive=error.keeps_connection)
     response.begin()
     response.put(body)

@@ -9,6 +9,8 @@ import struct
 from collections.abc import Callable
 from typing import Any, cast
 
+from wiretape.edge.tls import unsent
+
 _INFO = getattr(socket, "TCP_INFO", None)
 _UNACKED, _BYTES_ACKED, _NOTSENT = (struct.Struct("=I"), 24), (struct.Struct("=Q"), 120), (struct.Struct("=I"), 144)
 """Places in Linux's `struct tcp_info`; stable, as it only grows."""
@@ -52,14 +54,16 @@ def watches() -> bool:
 
 
 def _progress(transport: asyncio.WriteTransport) -> tuple[int, bool]:
-    """Give the bytes the client's side has taken so far, and whether more wait for it."""
-    info = b""
-    with contextlib.suppress(OSError):  # a unix socket has no such thing
+    """Give the bytes the client's side has taken so far, and whether more wait for it.
+
+    A unix socket knows no such thing; nor does asyncio's TLS transport once it was closed twice, see `tls.unsent`.
+    """
+    with contextlib.suppress(OSError, AttributeError):
         info = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, _INFO, _INFO_BYTES)
-    if len(info) < _INFO_BYTES:
-        return 0, False
-    waits = transport.get_write_buffer_size() or _at(info, _UNACKED) or _at(info, _NOTSENT)
-    return _at(info, _BYTES_ACKED), bool(waits)
+        if len(info) == _INFO_BYTES:
+            waits = unsent(transport) or _at(info, _UNACKED) or _at(info, _NOTSENT)
+            return _at(info, _BYTES_ACKED), bool(waits)
+    return 0, False
 
 
 def _at(info: bytes, where: tuple[struct.Struct, int]) -> Any:  # noqa: ANN401  as struct gives it

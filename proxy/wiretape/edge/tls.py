@@ -66,6 +66,14 @@ def cut(transport: asyncio.WriteTransport) -> None:
         transport.abort()
 
 
+def unsent(transport: asyncio.WriteTransport) -> int:
+    """Give the bytes that wait in a transport; none in asyncio's TLS transport that lost its protocol, see `cut`."""
+    try:
+        return transport.get_write_buffer_size()
+    except AttributeError:
+        return 0
+
+
 def _spoken_here(protocol: int) -> ssl.SSLContext:
     context = ssl.SSLContext(protocol)
     context.minimum_version = OLDEST

@@ -66,7 +66,10 @@ class AnswerParser:
         self.on_body = self._pieces.append  # httptools takes the callbacks when it is made: spare a call for each chunk
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         # RFC 9112 section 2.2 allows the first; old servers pad chunk sizes. Our own framing carries neither on.
-        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
+        # The last is for a length among the trailers, where it means nothing; in a head it is refused below.
+        self._parser.set_dangerous_leniencies(
+            lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True, lenient_chunked_length=True
+        )
 
     @property
     def headers(self) -> Headers:
@@ -145,13 +148,15 @@ class AnswerParser:
         self.ended = self.has_head
 
     def _note_framing(self, name: bytes, value: bytes) -> None:
-        """Remember what ends the body; llhttp has refused what contradicts itself."""
+        """Remember what ends the body; llhttp has refused two lengths, and one that is no number."""
         if name == b"content-length" and value.isdigit():
             self._length = int(value)
         if name == b"transfer-encoding":
             if self._is_chunked or value.lower() != b"chunked":
                 self._fail("the answer's transfer coding is not chunked alone")
             self._is_chunked = True
+        if self._is_chunked and self._length is not None:
+            self._fail("the answer has a length and is chunked as well")  # RFC 9112 section 6.3
 
     def _drop_interim(self) -> None:
         self.interim += 1

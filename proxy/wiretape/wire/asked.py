@@ -9,6 +9,7 @@ from msgspec import Struct
 from wiretape.errors import BadRequest
 from wiretape.exchange import Headers
 from wiretape.wire.headers import values
+from wiretape.wire.rules import is_length
 
 _MIGHT_END_THE_LINE = (" ", "\t", "\r", "\n", "\0")
 
@@ -47,7 +48,7 @@ def _length(lengths: Iterable[str], *, has_body: bool) -> int | None:
     match lengths:
         case []:
             return None if has_body else 0
-        case [length] if length.isascii() and length.isdigit() and (has_body or int(length) == 0):
+        case [length] if is_length(length.encode("latin-1")) and (has_body or int(length) == 0):
             return int(length)
         case _:
             raise BadRequest("Content-Length does not tell one length, or there is no body")

@@ -56,8 +56,13 @@ def _check_coding(headers: Headers, names: list[bytes], version: tuple[int, int]
         raise BadRequest("Transfer-Encoding must be chunked, alone, without Content-Length, and in HTTP/1.1")
 
 
+def is_length(value: bytes) -> bool:
+    """Whether a `Content-Length` is one number of at most 19 digits, which are few enough for `int` as well."""
+    return value.isdigit() and len(value) <= _LENGTH_DIGITS_MAX
+
+
 def _check_length(length: bytes, count: int) -> None:
-    if count > 1 or not length.isdigit() or len(length) > _LENGTH_DIGITS_MAX:
+    if count > 1 or not is_length(length):
         raise BadRequest("Content-Length must be one number (RFC 9112 section 6.3)")
 
 
