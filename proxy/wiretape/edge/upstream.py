@@ -32,6 +32,9 @@ class UpstreamOptions(UpstreamTls, frozen=True, kw_only=True, forbid_unknown_fie
     """Whether the prefix is taken off before the target is appended."""
     connect_s: float = 10.0
     """Seconds for name, connect and TLS together."""
+    stagger_s: float = 0.25
+    """Seconds before a name's next address is tried beside the one before (RFC 8305 section 5); at once where that
+    one has failed."""
     first_byte_s: float = 600.0
     """Seconds from the end of the request to the response's head."""
     idle_s: float = 300.0

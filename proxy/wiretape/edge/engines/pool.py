@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from typing import Any
 
 from wiretape.edge.engines.connection import Connection
 from wiretape.edge.engines.counts import Counts
+from wiretape.edge.engines.racing import Address, Race, addresses
 from wiretape.edge.upstream import Place, UpstreamOptions
 from wiretape.errors import UpstreamUnreachable
 
@@ -45,22 +47,35 @@ class Pool:
         place, within_s = self._options.place, self._options.connect_s
         if self._is_closed:
             raise UpstreamUnreachable(f"{place} is not asked any more: the engine is closed")
+        race = Race(self._connect, self._options.stagger_s)
         try:
             async with asyncio.timeout(within_s):
-                return await self._connect()
+                return await self._reached(race)
         except TimeoutError as error:
-            raise UpstreamUnreachable(f"{place} took no connection in {within_s:g} s") from error
+            failed = "".join(f"; {one}" for one in race.failures)
+            raise UpstreamUnreachable(f"{place} took no connection in {within_s:g} s{failed}") from error
         except (OSError, ValueError) as error:  # ValueError: a host that is no host
             raise UpstreamUnreachable(f"{place} could not be reached: {str(error) or type(error).__name__}") from error
 
-    async def _connect(self) -> Connection:
-        loop, host, port = asyncio.get_running_loop(), self._place.host, self._place.port
+    async def _reached(self, race: Race) -> Connection:
         if self._options.socket is not None:
+            loop = asyncio.get_running_loop()
             _, connection = await loop.create_unix_connection(lambda: Connection(self), self._options.socket)
         else:
-            _, connection = await loop.create_connection(lambda: Connection(self), host, port, ssl=self._tls)
+            among = await addresses(self._place.host, self._place.port)
+            # Nothing races a single address: its connect then costs no task.
+            connection = await (self._connect(among[0]) if len(among) == 1 else race.run(among))
         if connection.is_lost:  # before any exchange was there to be told
             raise ConnectionAbortedError("the connection was lost before it was used")
+        return connection
+
+    async def _connect(self, at: Address) -> Connection:
+        loop, within_s = asyncio.get_running_loop(), self._options.connect_s
+        # The handshake's own limit is a minute, which `connect_s` may be over.
+        tls: Any = self._tls and {
+            "ssl": self._tls, "server_hostname": self._place.host, "ssl_handshake_timeout": within_s + 1
+        }  # fmt: skip
+        _, connection = await loop.create_connection(lambda: Connection(self), *at, **(tls or {}))
         return connection
 
     def keep(self, connection: Connection) -> None:

@@ -153,7 +153,9 @@ def _connector(options: UpstreamOptions, tls: ssl.SSLContext | None) -> aiohttp.
     """A pool of this upstream's own, without a limit: `streams_max` bounds what is in flight."""
     if options.socket is not None:
         return aiohttp.UnixConnector(options.socket, limit=0, keepalive_timeout=options.kept_s)
-    return aiohttp.TCPConnector(limit=0, keepalive_timeout=options.kept_s, ssl=tls or True)
+    return aiohttp.TCPConnector(
+        limit=0, keepalive_timeout=options.kept_s, ssl=tls or True, happy_eyeballs_delay=options.stagger_s
+    )
 
 
 async def _timed(
