@@ -137,6 +137,12 @@ class ClientStalled(WiretapeError):
     code = "client_stalled"
 
 
+class HandshakeFailed(WiretapeError):
+    """A client's TLS handshake that failed, or took over `tls_handshake_s`: its connection was cut."""
+
+    code = "handshake_failed"
+
+
 class CassetteMiss(WiretapeError):
     """Replay knows no answer."""
 

@@ -128,6 +128,23 @@ async def test_with_a_certificate_the_listener_speaks_tls_alone(tmp_path: Path, 
             await exchange(proxy.traffic.url, GET, ssl.create_default_context())
 
 
+async def test_a_handshake_that_never_ends_is_cut_and_counted(tmp_path: Path, upstream: str) -> None:
+    authority = Authority(tmp_path)
+    cert, key = authority.issued()
+    edge = EdgeOptions(tls_handshake_s=0.3)
+    async with proxied(upstream, tls_cert=cert, tls_key=key, edge=edge) as proxy:
+        assert (await exchange(proxy.traffic.url, GET, authority.client())).endswith(b"ok")
+        async with asyncio.timeout(5):
+            assert await exchange(proxy.traffic.url, b"") == b""
+            assert await exchange(proxy.traffic.url, b"\x16\x03\x01\x02\x00") == b""
+            while sum(proxy.traffic.refused.values()) < 2:  # noqa: ASYNC110  counted when the time is up
+                await asyncio.sleep(0)
+        assert proxy.traffic.refused == {"handshake_failed": 2}
+        address = proxy.traffic.address
+        _, writer = await asyncio.open_connection(address.host, address.port)
+    writer.transport.abort()
+
+
 async def test_a_certificates_file_may_hold_its_key(tmp_path: Path, upstream: str) -> None:
     authority = Authority(tmp_path)
     both = tmp_path / "both.pem"

@@ -65,14 +65,15 @@ def files(authority: Authority, tmp_path: Path) -> dict[str, str]:
         ({"tls_cert": "junk"}, "{junk} and {junk} are no certificate and its key in PEM: one of them is missing"),
         ({"tls_cert": "cert"}, "{cert} and {cert} are no certificate and its key in PEM"),
         ({"tls_cert": "cert", "tls_key": "other"}, "{cert} and {other} are no certificate and its key in PEM"),
+        ({"tls_cert": "cert", "tls_key": "key", "edge": {"tls_handshake_s": 0}}, "edge.tls_handshake_s must be over 0"),
         ({"tls_key": "key"}, "tls_key is of no use without tls_cert (--tls-cert)"),
     ],
 )
 def test_a_file_that_the_listener_cannot_use_is_named(
-    files: dict[str, str], settings: dict[str, str], message: str
+    files: dict[str, str], settings: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        load({name: files[file] for name, file in settings.items()}, {})
+        load({name: files[value] if isinstance(value, str) else value for name, value in settings.items()}, {})
     assert message.format(**files) in str(caught.value)
 
 

@@ -25,6 +25,8 @@ def listen_problems(addresses: Sequence[str], options: EdgeOptions, cert: str | 
     if cert is not None:
         if isinstance(traffic, UnixAddress):
             yield "a unix socket needs no TLS: its file's mode says who may connect; leave tls_cert out"
+        if not options.tls_handshake_s:
+            yield "edge.tls_handshake_s must be over 0: no handshake would have any time"
         server_context(cert, key)
 
 

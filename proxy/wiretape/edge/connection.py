@@ -18,7 +18,7 @@ from wiretape.edge.refusal import refusal
 from wiretape.edge.respond import LINGER_S, refuse
 from wiretape.edge.stall import StallWatch, watches
 from wiretape.edge.tls import cut
-from wiretape.errors import BadRequest, HeadersTooLarge, InternalError, Overloaded, WiretapeError
+from wiretape.errors import BadRequest, HandshakeFailed, HeadersTooLarge, InternalError, Overloaded, WiretapeError
 from wiretape.wire.framing import frame
 
 INTERNAL = 500
@@ -35,10 +35,22 @@ _HEAD_LINES = 4
 class Server(web.Server):
     """aiohttp's low-level server with connections of ours, and no more than `connections_max` of them."""
 
-    def __init__(self, handler: Any, *, connections_max: int, send_idle_s: float, **options: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        handler: Any,  # noqa: ANN401  aiohttp's own
+        *,
+        connections_max: int,
+        send_idle_s: float,
+        handshake_s: float | None,
+        **options: Any,  # noqa: ANN401  aiohttp's own
+    ) -> None:
         super().__init__(handler, **options)
         self.connections_max = connections_max or affordable()
         self.send_idle_s = send_idle_s
+        self.handshake_s = handshake_s
+        """How long a TLS handshake may take; None without TLS."""
+        self.handshakes: set[asyncio.TimerHandle] = set()
+        """The limit of each that has begun."""
         self.refused: Counter[str] = Counter()
         """Connections and heads refused before they were an exchange, by error code."""
         self.turning = 0
@@ -51,7 +63,29 @@ class Server(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         """Make the protocol of a connection that was accepted."""
-        return Connection(self, loop=self._loop, **self._kwargs)
+        connection = Connection(self, loop=self._loop, **self._kwargs)
+        if self.handshake_s is not None:
+            connection.handshake = self._loop.call_later(self.handshake_s, self._unshaken, connection)
+            self.handshakes.add(connection.handshake)
+        return connection
+
+    def shaken(self, handshake: asyncio.TimerHandle) -> None:
+        """Learn that a handshake is done."""
+        handshake.cancel()
+        self.handshakes.discard(handshake)
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  aiohttp's own
+        """Close what is open."""
+        for handshake in self.handshakes:
+            handshake.cancel()
+        self.handshakes.clear()
+        await super().shutdown(timeout)
+
+    def _unshaken(self, connection: Connection) -> None:
+        """Count a handshake that came to nothing: the loop tells a protocol of none but those that are done."""
+        if connection.handshake is not None:
+            self.handshakes.discard(connection.handshake)
+        self.refused[HandshakeFailed.code] += 1
 
 
 def affordable() -> int:
@@ -63,11 +97,12 @@ def affordable() -> int:
 class Connection(web.RequestHandler):
     """A client's connection."""
 
-    __slots__ = ("bare", "body", "head_bytes", "newest_bytes", "server", "stalled", "watch")
+    __slots__ = ("bare", "body", "handshake", "head_bytes", "newest_bytes", "server", "stalled", "watch")
 
     def __init__(self, server: Server, **options: Any) -> None:  # noqa: ANN401  aiohttp's own
         super().__init__(server, **options)
         self.server = server
+        self.handshake: asyncio.TimerHandle | None = None
         self.stalled = False
         """Whether the client took nothing for `send_idle_s`, and was cut."""
         self.watch: StallWatch | None = None
@@ -86,6 +121,8 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Turn it away where it is one too many: asyncio makes the protocols of a whole backlog before this."""
+        if self.handshake is not None:
+            self.server.shaken(self.handshake)
         if self.server.active >= self.server.connections_max:
             away = TurnedAway(self.server)
             transport.set_protocol(away)

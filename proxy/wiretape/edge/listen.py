@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -53,6 +56,8 @@ class EdgeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Exchanges in flight; one more is answered 503."""
     server_timing: bool = False
     """Whether answers carry `Server-Timing: wiretape;dur=…`, the milliseconds that we added up to the head."""
+    tls_handshake_s: float = 10.0
+    """Seconds for a client's TLS handshake; one that is not done by then is cut, and counted whatever ended it."""
     socket_mode: str = "0600"
     """Mode of a unix socket that is listened on, in octal."""
 
@@ -111,6 +116,27 @@ class Listener:
                 cut(transport)
 
 
+class Site(web.SockSite):
+    """aiohttp's site, with a limit on TLS handshakes: it would leave them asyncio's minute."""
+
+    def __init__(
+        self, runner: web.BaseRunner, sock: socket.socket, tls: ssl.SSLContext | None, handshake_s: float
+    ) -> None:
+        super().__init__(runner, sock, ssl_context=tls)
+        self._handshake_s = None if tls is None else handshake_s
+
+    async def start(self) -> None:
+        """Listen."""
+        await web.BaseSite.start(self)
+        self._server = await asyncio.get_running_loop().create_server(
+            cast("Server", self._runner.server),
+            sock=self._sock,
+            ssl=self._ssl_context,
+            backlog=self._backlog,
+            ssl_handshake_timeout=self._handshake_s,
+        )
+
+
 async def traffic(
     handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
     reserved: Reserved,
@@ -122,6 +148,7 @@ async def traffic(
         handler,
         connections_max=options.connections_max,
         send_idle_s=options.send_idle_s,
+        handshake_s=options.tls_handshake_s if tls else None,
         access_log=None,
         auto_decompress=False,
         handler_cancellation=True,  # a client that leaves frees its upstream at once
@@ -131,16 +158,15 @@ async def traffic(
         max_headers=options.headers_max,
         max_line_size=options.header_bytes_max,
     )
-    return await _listen(web.ServerRunner(server, shutdown_timeout=CUT_S), reserved, tls)
+    runner = web.ServerRunner(server, shutdown_timeout=CUT_S)
+    await runner.setup()
+    await Site(runner, reserved.socket, tls, options.tls_handshake_s).start()
+    return Listener(runner, reserved, "http" if tls is None else "https")
 
 
 async def application(app: web.Application, reserved: Reserved) -> Listener:
     """Listen for an aiohttp application (admin, sandbox)."""
     runner = web.AppRunner(app, access_log=None, logger=_UNQUOTING, shutdown_timeout=CUT_S)
-    return await _listen(runner, reserved)
-
-
-async def _listen(runner: web.BaseRunner, reserved: Reserved, tls: ssl.SSLContext | None = None) -> Listener:
     await runner.setup()
-    await web.SockSite(runner, reserved.socket, ssl_context=tls).start()
-    return Listener(runner, reserved, "http" if tls is None else "https")
+    await web.SockSite(runner, reserved.socket).start()
+    return Listener(runner, reserved, "http")
