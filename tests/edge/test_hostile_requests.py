@@ -87,6 +87,7 @@ DEVIATIONS: dict[str, tuple[int, str]] = {
 CUT = {
     "valid/019",
     "valid/021",
+    "connection 2 `keep-alive` / No restart when keep-alive is off (1.0)",
     "connection 3 `keep-alive` / Resetting flags when keep-alive is off (1.0, lenient)",
     "connection 8 `close` / CRLF between requests, explicit `close`",
     "connection 9 `close` / CRLF between requests, explicit `close` followed by tab",

@@ -6,12 +6,14 @@ import json
 import re
 import resource
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from support.certificates import Authority
 from support.command import running
 from support.proxied import proxied
 from support.raw import Connection, exchange, serving
@@ -385,6 +387,32 @@ async def test_a_client_that_takes_nothing_is_cut_and_frees_its_upstream() -> No
             await freed.wait()
         report = await told(proxy, collector)
         client.close()
+    assert (report.how, report.code) == (How.CLIENT_LEFT, "client_stalled")
+
+
+async def test_a_client_that_takes_nothing_is_cut_through_tls_too(tmp_path: Path) -> None:
+    freed = asyncio.Event()
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        try:
+            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n", *[b"x" * 65_536] * 1500)
+        except ConnectionError:
+            freed.set()
+
+    def ask(client: socket.socket) -> ssl.SSLSocket:
+        secured = authority.client().wrap_socket(client, server_hostname="127.0.0.1")
+        secured.sendall(GET + b"\r\n")
+        return secured
+
+    authority, collector, edge = Authority(tmp_path), CollectingSink(), EdgeOptions(send_idle_s=0.3)
+    cert, key = authority.issued()
+    async with serving(script) as url:
+        async with proxied(url, edge=edge, sinks=(collector,), tls_cert=cert, tls_key=key) as proxy:
+            with await asyncio.to_thread(ask, narrow(proxy, 4096)):
+                async with asyncio.timeout(10):
+                    await freed.wait()
+                report = await told(proxy, collector)
     assert (report.how, report.code) == (How.CLIENT_LEFT, "client_stalled")
 
 

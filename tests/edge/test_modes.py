@@ -5,6 +5,8 @@ import gzip
 import json
 from pathlib import Path
 
+import pytest
+
 from support.proxied import proxied
 from support.raw import Connection, exchange, serving
 from support.scenarios import asking, sandboxed, text_run
@@ -13,9 +15,12 @@ from wiretape.cassette.plan import Mode
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.sessions import SessionOptions
 from wiretape.edge.store import load, tape_path, write_tape
+from wiretape.edge.upstream import UpstreamOptions
 from wiretape.exchange import How
+from wiretape.testing import CollectingSink
 
 STREAM = ((b"Content-Type", b"text/event-stream"),)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 FRAMES = (b"event: a\ndata: 1\n\n", b"event: b\ndata: 2\n\n")
 
 
@@ -74,6 +79,65 @@ async def test_replay_at_speed_keeps_each_pieces_own_deadline(tmp_path: Path) ->
         await reader.readuntil(FRAMES[1])
         assert loop.time() - begun >= 0.1
         writer.close()
+
+
+async def test_a_client_that_waits_for_a_slow_recording_is_no_client_that_takes_nothing(tmp_path: Path) -> None:
+    """Silence four times as long as the send deadline, before the first piece and between two."""
+    stem, edge = taped(tmp_path, streamed("/slow", gaps_ms=(400, 800))), EdgeOptions(send_idle_s=0.1)
+    collector = CollectingSink()
+    async with proxied(mode=Mode.REPLAY, cassette=(stem,), speed=1.0, edge=edge, sinks=(collector,)) as proxy:
+        got = await exchange(proxy.traffic.url, get("/slow"))
+        await proxy.close()
+    assert got.endswith(b"0\r\n\r\n")
+    assert [(one.how, one.code) for one in collector.exchanges] == [(How.COMPLETE, None)]
+
+
+FAULTS = {
+    "torn": (How.UPSTREAM_FAILED, "upstream_torn", b"HTTP/1.1 200 "),
+    "reset": (How.UPSTREAM_FAILED, "upstream_unreachable", b"HTTP/1.1 502 "),
+    "late": (How.UPSTREAM_FAILED, "upstream_timeout", b"HTTP/1.1 504 "),
+}
+
+
+@pytest.mark.parametrize("mode", [Mode.RECORD, Mode.REWRITE, Mode.AUTO])
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.usefixtures("by_each_engine")
+async def test_a_fault_of_the_upstream_is_passed_on_and_recorded_for_what_it_was(
+    tmp_path: Path, mode: Mode, fault: str
+) -> None:
+    """Only what began can be played: a torn answer tears again, the others are refusals of ours."""
+    asked = 0
+
+    async def script(connection: Connection) -> None:
+        nonlocal asked
+        await connection.request()
+        asked += 1
+        if fault == "torn":
+            await connection.send(HEAD, b"%x\r\n%b\r\n" % (len(FRAMES[0]), FRAMES[0]))
+        elif fault == "reset":
+            connection.reset()
+        else:
+            await connection.gone()
+
+    stem, collector = str(tmp_path / "talk"), CollectingSink()
+    async with serving(script) as url:
+        behind = (UpstreamOptions(url=url, first_byte_s=0.1, connect_s=0.1),)
+        async with proxied(behind, mode=mode, cassette=(stem,), sinks=(collector,)) as proxy:
+            got = await exchange(proxy.traffic.url, get("/x").replace(b"GET", b"POST"))
+            outcome = await proxy.close()
+    how, code, begin = FAULTS[fault]
+    assert [(one.how, one.code) for one in collector.exchanges] == [(how, code)]
+    assert got.startswith(begin)
+    assert asked == 1
+    recorded = load(outcome.sealed.path).interactions if outcome.sealed else ()
+    assert [(one.status, one.how, one.body) for one in recorded if one.status] == (
+        [(200, Ended.UPSTREAM_FAILED, FRAMES[0])] if fault == "torn" else []
+    )
+    if fault == "torn":
+        assert not got.endswith(b"0\r\n\r\n")
+        async with proxied(mode=Mode.REPLAY, cassette=(stem,)) as proxy:
+            again = await exchange(proxy.traffic.url, get("/x").replace(b"GET", b"POST"))
+        assert body_of(again).startswith(body_of(got).rstrip())
 
 
 async def test_a_miss_is_a_501_that_names_the_nearest_and_reaches_no_network(tmp_path: Path) -> None:
