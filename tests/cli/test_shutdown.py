@@ -13,6 +13,8 @@ import pytest
 from support.command import running
 from support.raw import Connection, exchange, serving
 from support.scenarios import asking, tool_run
+from wiretape.cassette.format import Ended
+from wiretape.edge.store import load, tape_path
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 EVENT = b"event: a\ndata: 1\n\n"
@@ -43,10 +45,10 @@ class Slow:
 
 
 @asynccontextmanager
-async def streaming(url: str) -> AsyncIterator[asyncio.StreamReader]:
+async def streaming(url: str, target: str = "/v1/stream") -> AsyncIterator[asyncio.StreamReader]:
     host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(get("/v1/stream"))
+    writer.write(get(target))
     await reader.readuntil(EVENT)
     try:
         yield reader
@@ -85,6 +87,32 @@ async def test_a_stream_that_outlasts_the_drain_is_cut_and_seen_to_be(tmp_path: 
             assert await process.wait() == 0
             assert process.stderr is not None
             assert b'"code":"shutting_down"' in await process.stderr.read()
+
+
+async def test_a_stream_that_the_drain_cuts_is_recorded_as_cut_and_one_that_ends_as_whole(tmp_path: Path) -> None:
+    slow = Slow()
+    async with serving(slow) as url, serving(Slow()) as never:
+        (tmp_path / "wiretape.toml").write_text(
+            f'[[upstream]]\nname = "slow"\nurl = "{url}"\n'
+            f'[[upstream]]\nname = "never"\nprefix = "/never"\nurl = "{never}"\n'
+        )
+        serve = ("serve", "--mode", "record", "--cassette", str(tmp_path / "talk"), "--ledger", "none")
+        async with (
+            running(*serve, "--drain-s", "1", cwd=tmp_path) as (process, at),
+            streaming(at["traffic"]) as whole,
+            streaming(at["traffic"], "/never/stream") as cut,
+        ):
+            process.send_signal(signal.SIGTERM)
+            await drained(process)
+            slow.go_on.set()
+            assert (await whole.read()).endswith(b"0\r\n\r\n")
+            assert await cut.read() == b"\r\n"
+            assert await process.wait() == 1  # as where anything was recorded incomplete
+    recorded = {one.target: (one.how, one.body) for one in load(tape_path(tmp_path / "talk")).interactions}
+    assert recorded == {
+        "/v1/stream": (Ended.COMPLETE, EVENT * 2),
+        "/never/stream": (Ended.RECORDER, EVENT),
+    }
 
 
 async def test_a_second_sigterm_ends_the_drain_at_once(tmp_path: Path) -> None:
