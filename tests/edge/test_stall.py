@@ -29,7 +29,7 @@ async def test_a_transport_that_has_lost_its_protocol_is_no_mistake_and_no_stall
     wrong: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: wrong.append(context))
     transport = Closed()
-    watch = StallWatch(transport, 0.001, lambda: wrong.append({"stalled": transport}))
+    watch = StallWatch(transport, 0.001, lambda stalled: wrong.append({"stalled": stalled}))
     for _ in range(8):
         transport.asked.clear()
         async with asyncio.timeout(5):

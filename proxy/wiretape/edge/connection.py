@@ -129,13 +129,13 @@ class Connection(web.RequestHandler):
             away.connection_made(transport)
             return
         if self.server.send_idle_s and watches():
-            self.watch = StallWatch(transport, self.server.send_idle_s, lambda: self._cut(transport))
+            self.watch = StallWatch(transport, self.server.send_idle_s, self._cut)
         super().connection_made(transport)
 
-    def _cut(self, transport: asyncio.BaseTransport) -> None:
+    def _cut(self, transport: asyncio.WriteTransport) -> None:
         """Give up a client that takes nothing, also one that we have closed meanwhile."""
         self.stalled = True
-        cut(cast("asyncio.WriteTransport", transport))
+        cut(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stop watching."""

@@ -25,7 +25,11 @@ class StallWatch:
     TCP_USER_TIMEOUT would cut a client that reads all the while, only never so much at once as the next segment.
     """
 
-    def __init__(self, transport: asyncio.BaseTransport, idle_s: float, stalled: Callable[[], None]) -> None:
+    __slots__ = ("_alarm", "_idle_s", "_loop", "_moved_s", "_stalled", "_taken", "_transport")  # there may be thousands
+
+    def __init__(
+        self, transport: asyncio.BaseTransport, idle_s: float, stalled: Callable[[asyncio.WriteTransport], None]
+    ) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
         self._idle_s = idle_s
         self._stalled = stalled
@@ -43,7 +47,7 @@ class StallWatch:
         if taken != self._taken or not waits:
             self._taken, self._moved_s = taken, self._loop.time()
         elif self._loop.time() - self._moved_s >= self._idle_s:
-            self._stalled()
+            self._stalled(self._transport)
             return
         self._alarm = self._loop.call_later(self._idle_s / _LOOKS, self._look)
 
