@@ -109,10 +109,6 @@ async def test_after_an_address_that_refuses_the_next_is_tried_at_once(
 
 @engines
 async def test_ipv6_is_tried_first_where_the_resolver_says_so(name: EngineName, named: Named) -> None:
-    try:
-        server = await asyncio.start_server(lambda *_: None, "::1", 0)
-    except OSError:
-        pytest.skip("this machine has no IPv6")
     asked: list[str] = []
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -121,8 +117,10 @@ async def test_ipv6_is_tried_first_where_the_resolver_says_so(name: EngineName, 
         writer.write(OK)
         writer.close()
 
-    server.close()
-    server = await asyncio.start_server(script, "::1", 0)
+    try:
+        server = await asyncio.start_server(script, "::1", 0)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
     async with serving(answering) as url, server:
         named(server.sockets[0].getsockname(), at(url))
         upstream = engine(name, UpstreamOptions(url=f"http://{NAME}"))

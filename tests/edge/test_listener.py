@@ -16,7 +16,7 @@ import pytest
 from support.certificates import Authority
 from support.command import running
 from support.proxied import proxied
-from support.raw import Connection, exchange, serving
+from support.raw import Connection, Script, exchange, serving
 from support.recorder import recording
 from wiretape.app import Proxy
 from wiretape.cassette.plan import Mode
@@ -368,8 +368,8 @@ async def test_a_slow_reader_costs_at_most_a_mebibyte() -> None:
     assert 0 < held <= 1 << 20
 
 
-async def test_a_client_that_takes_nothing_is_cut_and_frees_its_upstream() -> None:
-    freed = asyncio.Event()
+def freed_by_loss(freed: asyncio.Event) -> Script:
+    """Send more than any buffer takes, and tell when the connection is lost."""
 
     async def script(connection: Connection) -> None:
         await connection.request()
@@ -378,9 +378,14 @@ async def test_a_client_that_takes_nothing_is_cut_and_frees_its_upstream() -> No
         except ConnectionError:
             freed.set()
 
+    return script
+
+
+async def test_a_client_that_takes_nothing_is_cut_and_frees_its_upstream() -> None:
+    freed = asyncio.Event()
     collector = CollectingSink()
     edge = EdgeOptions(send_idle_s=0.3)
-    async with serving(script) as url, proxied(url, edge=edge, sinks=(collector,)) as proxy:
+    async with serving(freed_by_loss(freed)) as url, proxied(url, edge=edge, sinks=(collector,)) as proxy:
         client = narrow(proxy)
         client.sendall(GET + b"\r\n")
         async with asyncio.timeout(10):
@@ -393,13 +398,6 @@ async def test_a_client_that_takes_nothing_is_cut_and_frees_its_upstream() -> No
 async def test_a_client_that_takes_nothing_is_cut_through_tls_too(tmp_path: Path) -> None:
     freed = asyncio.Event()
 
-    async def script(connection: Connection) -> None:
-        await connection.request()
-        try:
-            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n", *[b"x" * 65_536] * 1500)
-        except ConnectionError:
-            freed.set()
-
     def ask(client: socket.socket) -> ssl.SSLSocket:
         secured = authority.client().wrap_socket(client, server_hostname="127.0.0.1")
         secured.sendall(GET + b"\r\n")
@@ -407,7 +405,7 @@ async def test_a_client_that_takes_nothing_is_cut_through_tls_too(tmp_path: Path
 
     authority, collector, edge = Authority(tmp_path), CollectingSink(), EdgeOptions(send_idle_s=0.3)
     cert, key = authority.issued()
-    async with serving(script) as url:
+    async with serving(freed_by_loss(freed)) as url:
         async with proxied(url, edge=edge, sinks=(collector,), tls_cert=cert, tls_key=key) as proxy:
             with await asyncio.to_thread(ask, narrow(proxy, 4096)):
                 async with asyncio.timeout(10):
