@@ -1,6 +1,6 @@
 # Bare `make` lists the targets. CI calls exactly `make check test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-node check fix docs golden bench lock clean
+.PHONY: help setup run demo test test-node check fix docs golden bench bench-quick lock clean
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 BIN := .venv/bin
@@ -13,7 +13,7 @@ WIRETAPE_CORPORA ?= $(realpath ../shared/corpora)
 export WIRETAPE_CORPORA
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 11
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 13
 
 setup: $(READY) $(OLDEST)/.ready ## make the environment: .venv, pinned with hashes
 
@@ -64,14 +64,20 @@ docs: $(READY) ## write docs/reference.md anew from the code
 golden: $(READY) ## record the golden cassettes anew; review the diff
 	@$(BIN)/python tests/golden.py
 
-bench: $(READY) ## measure decoder and relay beside their peers; writes tests/bench/RESULTS.md
+bench: $(READY) ## measure all beside its peers, a quarter of an hour; writes tests/bench/RESULTS.md
 	@$(BIN)/python tests/bench/run.py
+
+bench-quick: $(READY) ## the same in under two minutes, for the screen alone
+	@$(BIN)/python tests/bench/run.py --quick
 
 lock: $(READY) ## resolve anew: one file for all platforms, with hashes, without addresses
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --group dev --extra demo --extra yaml pyproject.toml --output-file requirements/dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --group oldest-sdk --output-file requirements/oldest-sdk.txt
+	@for peer in litellm mitmproxy; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --group bench-$$peer --output-file requirements/bench-$$peer.txt || exit 1; done
 	@npm install --prefix $(NODE_TESTS) --package-lock-only --no-audit --no-fund --loglevel error >/dev/null
 
 clean: ## remove what make made

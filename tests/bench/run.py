@@ -1,87 +1,188 @@
-"""Run all benchmarks and write tests/bench/RESULTS.md, with the machine and the command (`make bench`)."""
+"""Run all benchmarks (`make bench`, `make bench-quick`).
+
+    python tests/bench/run.py [--quick] [--output FILE]
+
+The whole writes RESULTS.md beside this file; the quick form only prints, unless it is told where to write.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import os
 import platform
+import re
+import shutil
+import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import decoder
+import machine
+import peers
 import relay
+import tables
+import targets
+from processes import Missing
+from work import FULL, QUICK, Plan
 
 import sandbox
 
+BEGUN = time.monotonic()
 TARGET = Path(__file__).with_name("RESULTS.md")
-PARTS = ("aiohttp", "uvloop", "msgspec", "openai")
+PARTS = ("wiretape", "aiohttp", "httptools", "uvloop", "msgspec", "opentelemetry-sdk", "openai")
+PROGRAMS = {
+    "gcc": ["gcc", "--version"],
+    "nginx": ["nginx", "-v"],
+    "HAProxy": ["haproxy", "-v"],
+    "mitmproxy": [".venv/bench-mitmproxy/bin/mitmdump", "--version"],
+    "LiteLLM": [".venv/bench-litellm/bin/python", "-c", "import importlib.metadata as m; print(m.version('litellm'))"],
+}
 PAGE = """\
 # Results
 
-Written by `make bench` on {day}: {machine}, {cores} cores, Python {python}, {parts}.
-The machine is a shared virtual one: read rows against each other, not against another day's.
+Written by `{command}` on {day}, in {minutes:.1f} minutes. README.md beside this file says how to read it.
 
+{processor}, {cores} cores; {kernel}; Python {python}, {parts}; {programs}.
+Upstream and load on core {load_core}, contenders on core {contender_core}. Read rows against each other, not against
+another day's: a hop of a virtual machine that was asleep takes some 100 µs to wake.
+
+{relaying}
 ## Decoder
 
 {events} events of a text run, one read for each event; the best of the rounds.
 
 {decoding}
 
-## Relay
-
-{rounds} interleaved rounds, medians. JSON: {json_bytes} bytes over {connections} connections. Streams: {streams} at
-once, {deltas} deltas each, as fast as they go. Telemetry is on in every Wiretape row. The load is one asyncio process:
-`direct` shows what the load can ask, not what a server can answer.
-
-{relaying}
-
 ## Sandbox
 
-{sandbox_streams} streams at once of {sandbox_deltas} deltas each, {sandbox_rounds} rounds, medians; the server is
+{sandbox_streams} streams at once of {sandbox_deltas} deltas each, rounds: {sandbox_rounds}, medians; the server is
 pinned to one core, the load to another. The relay above has an upstream of its own: there an event is
 a copy of bytes.
 
 {sandboxing}
 """
+RELAY = """\
+## Targets
+
+Medians of ratios paired within a round (least to most).
+
+{targets}
+
+## Contenders
+
+{contenders}
+
+## Relay
+
+Medians over interleaved rounds whose order turns. Every answer was counted and measured byte by byte; `failed` are
+those that were not whole. CPU is that of the contender's processes; `core` is their share of one. Times of a paced
+stream are what a contender adds to the direct way, whose own are in brackets.
+
+{sections}
+### Idle connections
+
+Each asked once and stayed open. Wanted: {idle:,}; descriptors: {descriptors:,}.
+
+{idles}
+
+### One process and two, `--reuse-port`
+
+{pairs_title}. The second process runs on core {second_core}{shared}.
+
+{pairs}
+"""
 
 
-def page(
-    decoding: Sequence[dict[str, Any]], relaying: Sequence[dict[str, Any]], sandboxing: Sequence[dict[str, Any]]
-) -> str:
-    """Render the page."""
-    return PAGE.format(
-        day=f"{datetime.now(UTC):%Y-%m-%d}",
-        machine=platform.machine(),
-        cores=os.cpu_count(),
-        python=platform.python_version(),
-        parts=", ".join(f"{name} {version(name)}" for name in PARTS),
-        events=len(decoder.stream()),
-        decoding="\n".join(_table(decoding)),
-        rounds=relay.ROUNDS,
-        json_bytes=relay.JSON_BYTES,
-        connections=relay.CONNECTIONS,
-        streams=relay.STREAMS,
-        deltas=relay.DELTAS,
-        relaying="\n".join(_table(relaying)),
-        sandbox_streams=sandbox.STREAMS,
-        sandbox_deltas=sandbox.DELTAS,
-        sandbox_rounds=sandbox.ROUNDS,
-        sandboxing="\n".join(_table(sandboxing)),
+def say(text: str) -> None:
+    """Speak to the caller, at once."""
+    sys.stderr.write(f"{time.monotonic() - BEGUN:5.0f} s  {text}\n")
+    sys.stderr.flush()
+
+
+def versions() -> Iterator[str]:
+    """Ask the programs for theirs."""
+    for name, words in PROGRAMS.items():
+        command = peers.ROOT / words[0] if "/" in words[0] else shutil.which(words[0])
+        if command is None or not Path(command).exists():
+            yield f"{name} not installed"
+            continue
+        done = subprocess.run([str(command), *words[1:]], capture_output=True, text=True, check=False)
+        found = re.search(r"\d+\.\d+[\w.-]*", re.sub(r"\(.*?\)", "", done.stdout + done.stderr))
+        yield f"{name} {found[0] if found else '?'}"
+
+
+def relayed(plan: Plan) -> str:
+    """Measure the relay; what cannot be measured here is said in its place."""
+    if plan.installs:
+        for problem in filter(None, map(peers.install, ("mitmproxy", "litellm"))):
+            say(f"SKIPPED {problem}")
+    try:
+        found = relay.measure(plan, say)
+    except Missing as error:
+        say(f"SKIPPED the relay: {error}")
+        return f"## Relay\n\n**Not measured**: {error}\n"
+    return RELAY.format(
+        targets="\n".join(tables.table(list(targets.rows(found)))),
+        contenders="\n".join(tables.table(tables.contenders(found))),
+        sections="\n".join(tables.sections(plan, found)),
+        idle=plan.idle,
+        descriptors=found.descriptors,
+        idles="\n".join(tables.table(tables.idles(found))),
+        pairs_title=plan.pairs.title,
+        second_core=machine.SECOND_CORE,
+        shared=", which it shares with upstream and load" if machine.SECOND_CORE == machine.LOAD_CORE else "",
+        pairs="\n".join(tables.table(tables.pairs(found))),
     )
 
 
-def _table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    yield "| " + " | ".join(rows[0]) + " |"
-    yield "| " + " | ".join("---" for _ in rows[0]) + " |"
-    yield from ("| " + " | ".join(map(str, row.values())) + " |" for row in rows)
+def page(plan: Plan, command: str) -> str:
+    """Measure all and write the page."""
+    relaying = relayed(plan)
+    say("decoder")
+    decoding = decoder.rows(plan.decoder_rounds)
+    say("sandbox")
+    sandboxing = asyncio.run(sandbox.measure(plan.sandbox_rounds))
+    return PAGE.format(
+        command=command,
+        day=f"{datetime.now(UTC):%Y-%m-%d}",
+        minutes=(time.monotonic() - BEGUN) / 60,
+        processor=machine.processor(),
+        cores=len(machine.CORES),
+        kernel=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        parts=", ".join(f"{name} {version(name)}" for name in PARTS),
+        programs=", ".join(versions()),
+        load_core=machine.LOAD_CORE,
+        contender_core=machine.CONTENDER_CORE,
+        relaying=relaying,
+        events=len(decoder.stream()),
+        decoding="\n".join(tables.table(decoding)),
+        sandbox_streams=sandbox.STREAMS,
+        sandbox_deltas=sandbox.DELTAS,
+        sandbox_rounds=plan.sandbox_rounds,
+        sandboxing="\n".join(tables.table(sandboxing)),
+    )
+
+
+def main() -> None:
+    """Read the flags, run, write, print."""
+    flags = argparse.ArgumentParser()
+    flags.add_argument("--quick", action="store_true", help="fewer and shorter rounds; prints alone")
+    flags.add_argument("--output", type=Path, help="the file to write")
+    given = flags.parse_args()
+    command = "make bench-quick" if given.quick else "make bench"
+    text = page(QUICK if given.quick else FULL, command)
+    output = given.output or (None if given.quick else TARGET)
+    if output is not None:
+        output.write_text(text, "utf-8")
+    sys.stdout.write(text)
 
 
 if __name__ == "__main__":
-    TARGET.write_text(page(decoder.rows(), asyncio.run(relay.measure()), asyncio.run(sandbox.measure())), "utf-8")
-    print(TARGET.read_text("utf-8"))  # noqa: T201  a script speaks to its caller
+    main()

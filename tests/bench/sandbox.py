@@ -9,45 +9,52 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import statistics
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-from relay import cpu_s, process
+import machine
 
-STREAMS, DELTAS, PACE_S, ROUNDS = 500, 200, 0.02, 3
+STREAMS, DELTAS, PACE_S = 500, 200, 0.02
 SERVER = """
 import os, sys
 if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    os.sched_setaffinity(0, {int(sys.argv[2])})
 from wiretape.cli import main
 main(["sandbox", "--listen", "127.0.0.1:0", "--pace-s", sys.argv[1]])
 """
 KEY = "Authorization: Bearer bench\r\nOpenAI-Beta: assistants=v2\r\nContent-Type: application/json\r\n"
 
 
-async def measure() -> list[dict[str, Any]]:
+async def measure(rounds: int = 3) -> list[dict[str, Any]]:
     """Give a row for each pace; while it measures, this process keeps to the first core."""
-    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    with machine.on_core(machine.LOAD_CORE):
+        return [await _row("as fast as it goes", 0.0, rounds), await _row("a delta each 20 ms", PACE_S, rounds)]
+
+
+@asynccontextmanager
+async def _served(pace_s: float) -> AsyncIterator[asyncio.subprocess.Process]:
+    words = (sys.executable, "-c", SERVER, str(pace_s), str(machine.CONTENDER_CORE))
+    pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
+    child = await asyncio.create_subprocess_exec(*words, **pipes)
     try:
-        if cores:
-            os.sched_setaffinity(0, {min(cores)})
-        return [await _row("as fast as it goes", 0.0), await _row("a delta each 20 ms", PACE_S)]
+        yield child
     finally:
-        if cores:
-            os.sched_setaffinity(0, cores)
+        child.terminate()
+        await child.wait()
 
 
-async def _row(name: str, pace_s: float) -> dict[str, Any]:
-    async with process(sys.executable, "-c", SERVER, str(pace_s)) as server:
+async def _row(name: str, pace_s: float, count: int) -> dict[str, Any]:
+    async with _served(pace_s) as server:
         assert server.stdout is not None
         said = (await server.stdout.readline()).decode()
         port = int(said.partition("127.0.0.1:")[2].partition(";")[0])
         assistant = await _assistant(port)
         events = STREAMS * (await _read(port, assistant)).count(b"event: ")
-        rounds = [await _round(port, server.pid, assistant) for _ in range(ROUNDS)]
+        rounds = [await _round(port, server.pid, assistant) for _ in range(count)]
     took_s, cpu, longest_s = (statistics.median(column) for column in zip(*rounds, strict=True))
     return {
         "500 streams at once": name,
@@ -60,9 +67,9 @@ async def _row(name: str, pace_s: float) -> dict[str, Any]:
 
 
 async def _round(port: int, pid: int, assistant: str) -> tuple[float, float, float]:
-    before, begun = cpu_s(pid), time.perf_counter()
+    before, begun = machine.cpu_s([pid]), time.perf_counter()
     lengths = await asyncio.gather(*(_stream(port, assistant) for _ in range(STREAMS)))
-    return time.perf_counter() - begun, cpu_s(pid) - before, max(lengths)
+    return time.perf_counter() - begun, machine.cpu_s([pid]) - before, max(lengths)
 
 
 async def _stream(port: int, assistant: str) -> float:
