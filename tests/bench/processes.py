@@ -19,6 +19,7 @@ import machine
 SOURCES = Path(__file__).parent
 PROGRAMS = ("upstream", "load")
 READY_S = 60.0
+REST_STEP_S, REST_STEPS_MAX = 0.02, 50
 
 
 class Missing(Exception):
@@ -64,8 +65,8 @@ def process(
 def upstream(programs: Path, folder: Path) -> Iterator[tuple[int, int]]:
     """Run the upstream; gives its port and process id."""
     words = [str(programs / "upstream")]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with process(words, core=machine.LOAD_CORE, log=folder / "upstream.log", **pipes) as child:
+    pipe = subprocess.PIPE
+    with process(words, core=machine.LOAD_CORE, log=folder / "upstream.log", stdin=pipe, stdout=pipe) as child:
         assert child.stdout is not None
         yield int(child.stdout.readline()), child.pid
 
@@ -73,6 +74,15 @@ def upstream(programs: Path, folder: Path) -> Iterator[tuple[int, int]]:
 def pause(seconds: float) -> None:
     """Let the other processes go on."""
     threading.Event().wait(seconds)
+
+
+def at_rest(pids: Sequence[int]) -> None:
+    """Wait until processes have done what they put off, within a bound."""
+    for _ in range(REST_STEPS_MAX):
+        before = machine.cpu_s(pids)
+        pause(REST_STEP_S)
+        if machine.cpu_s(pids) - before < REST_STEP_S / 10:
+            return
 
 
 def until(is_so: Callable[[], bool], what: str, child: subprocess.Popen[str], log: Path) -> None:

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ import machine
 import msgspec
 from contenders import ALL, PAIRS, Contender, Place, Running
 from msgspec import Struct
-from processes import Missing, compiled, process, upstream
+from processes import Missing, at_rest, compiled, process, upstream
 from work import WARMING, Plan, Work
 
 DESCRIPTORS = 40_000
@@ -128,12 +129,14 @@ class Bench:
         """Take one."""
         pids, up = running.family(), [self.upstream[1]]
         machine.forget_peak(pids)
-        before = (machine.rss_mib(pids), machine.cpu_s(pids), machine.cpu_s(up), machine.busy_s(machine.USED))
+        before_mib, busy, begun = machine.rss_mib(pids), machine.busy_s(machine.USED), time.monotonic()
+        cpu, upstream_cpu = machine.cpu_s(pids), machine.cpu_s(up)
         load = self.load(running, work)
-        cpu, upstream_cpu = machine.cpu_s(pids) - before[1], machine.cpu_s(up) - before[2]
+        at_rest(pids)  # what was put off is part of the cost
+        cpu, upstream_cpu = machine.cpu_s(pids) - cpu, machine.cpu_s(up) - upstream_cpu
         ours = load.cpu_s + upstream_cpu + (cpu if pids != up else 0)
-        others = max(machine.busy_s(machine.USED) - before[3] - ours, 0) / load.wall_s
-        return Sample(load, cpu, upstream_cpu, others, before[0], machine.peak_mib(pids))
+        others = (machine.busy_s(machine.USED) - busy - ours) / (time.monotonic() - begun)
+        return Sample(load, cpu, upstream_cpu, max(others, 0), before_mib, machine.peak_mib(pids))
 
     def words(self, running: Running) -> list[str]:
         """Give what the load is started with for a contender, but for its work."""
@@ -153,8 +156,8 @@ class Bench:
         before = machine.rss_mib(pids)
         words = [*self.words(running), "idle", str(connections), f"deadline_s={deadline_s}"]
         words.append(f"prefix={running.prefix}")
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        with process(words, core=machine.LOAD_CORE, log=self.folder / "load.log", **pipes) as child:
+        pipe, log = subprocess.PIPE, self.folder / "load.log"
+        with process(words, core=machine.LOAD_CORE, log=log, stdin=pipe, stdout=pipe) as child:
             assert child.stdout is not None
             said = msgspec.json.decode(child.stdout.readline(), type=Load)
             return Idle(said.requests, before, machine.rss_mib(pids), sum(said.errors.values()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from contenders import ALL
@@ -45,11 +45,11 @@ def sections(plan: Plan, found: Found) -> Iterator[str]:
         yield ""
 
 
-def _in_order(rows: dict[str, Any]) -> list[str]:
+def _in_order(rows: Mapping[str, Samples]) -> list[str]:
     return [one.name for one in ALL if rows.get(one.name)]
 
 
-def _row(work: Work, name: str, rows: dict[str, Samples]) -> Row:
+def _row(work: Work, name: str, rows: Mapping[str, Samples]) -> Row:
     samples = rows[name]
     row = {"contender": name} | _of_kind(work, samples, rows)
     if all(not sample.load.requests for sample in samples.values()):
@@ -60,7 +60,7 @@ def _row(work: Work, name: str, rows: dict[str, Samples]) -> Row:
     return row | {"failed": sum(sample.failed for sample in samples.values()), "rounds": len(samples)}
 
 
-def _of_kind(work: Work, samples: Samples, rows: dict[str, Samples]) -> Row:
+def _of_kind(work: Work, samples: Samples, rows: Mapping[str, Samples]) -> Row:
     if work.kind == "json":
         return _rates("requests/s", requests_s, samples) | _cpu("request", cpu_us_request, samples, rows)
     if work.kind == "upload":
@@ -77,7 +77,7 @@ def _rates(name: str, figure: Callable[[Sample], float], samples: Samples) -> Ro
     return {name: f"{middle(samples, figure):,.0f}", "spread": spread(samples, figure)}
 
 
-def _cpu(unit: str, figure: Callable[[Sample], float], samples: Samples, rows: dict[str, Samples]) -> Row:
+def _cpu(unit: str, figure: Callable[[Sample], float], samples: Samples, rows: Mapping[str, Samples]) -> Row:
     ratio = paired(samples, rows.get("nginx", {}), of(figure))
     return {f"CPU µs/{unit}": f"{middle(samples, figure):,.1f}", "against nginx, paired": ratio or NOTHING}
 
@@ -115,7 +115,7 @@ def _delay_p99(sample: Sample) -> float:
     return sample.load.delay_p99_us
 
 
-def _notes(rows: dict[str, Samples]) -> Iterator[str]:
+def _notes(rows: Mapping[str, Samples]) -> Iterator[str]:
     bound = [name for name in _in_order(rows) if middle(rows[name], _load_share) >= LOAD_BOUND]
     if bound:
         at_most = f"over {LOAD_BOUND:.0%} of their core"
