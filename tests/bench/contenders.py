@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 import machine
 import peers
 from msgspec import Struct
-from processes import SOURCES, Missing, answers, process, until, unused_port
+from processes import SOURCES, Missing, answers, located, process, until, unused_port
 
 from wiretape.telemetry.options import TelemetryOptions
 
@@ -117,7 +116,7 @@ def configured(program: str, template: str, *flags: str) -> Starter:
 
     @contextmanager
     def start(place: Place) -> Iterator[Running]:
-        found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+        found = located(program)
         if found is None:
             raise Missing(f"not installed: on Debian, apt-get install {program}")
         port, file, log = unused_port(), place.folder / "conf", place.folder / "log"

@@ -39,6 +39,11 @@ def compiled(folder: Path) -> Path:
     return folder
 
 
+def located(program: str) -> str | None:
+    """Find a program, a server's too: Debian keeps those off a user's PATH."""
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+
+
 @contextmanager
 def process(
     words: Sequence[str],

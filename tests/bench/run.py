@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -28,7 +27,7 @@ import peers
 import relay
 import tables
 import targets
-from processes import Missing
+from processes import Missing, located
 from work import FULL, QUICK, Plan
 
 import sandbox
@@ -108,7 +107,7 @@ def say(text: str) -> None:
 def versions() -> Iterator[str]:
     """Ask the programs for theirs."""
     for name, words in PROGRAMS.items():
-        command = peers.ROOT / words[0] if "/" in words[0] else shutil.which(words[0])
+        command = peers.ROOT / words[0] if "/" in words[0] else located(words[0])
         if command is None or not Path(command).exists():
             yield f"{name} not installed"
             continue
