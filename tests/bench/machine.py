@@ -88,7 +88,8 @@ def _status_mib(pids: Sequence[int], field: str) -> float:
 
 def processor() -> str:
     """Name the CPU."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+    facts = Path("/proc/cpuinfo")
+    for line in facts.read_text().splitlines() if facts.exists() else ():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()

@@ -69,7 +69,7 @@ a copy of bytes.
 RELAY = """\
 ## Targets
 
-Medians of ratios paired within a round (least to most).
+Medians of ratios paired within a round (least to most). {quiet}
 
 {targets}
 
@@ -127,6 +127,7 @@ def relayed(plan: Plan) -> str:
         say(f"SKIPPED the relay: {error}")
         return f"## Relay\n\n**Not measured**: {error}\n"
     return RELAY.format(
+        quiet=tables.quiet(found),
         targets="\n".join(tables.table(list(targets.rows(found)))),
         contenders="\n".join(tables.table(tables.contenders(found))),
         sections="\n".join(tables.sections(plan, found)),

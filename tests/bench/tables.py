@@ -136,6 +136,16 @@ def _load_share(sample: Sample) -> float:
     return sample.load_share
 
 
+def quiet(found: Found) -> str:
+    """Say how quiet the machine was."""
+    samples = [
+        one for of_work in (*found.samples.values(), found.pairs) for of in of_work.values() for one in of.values()
+    ]
+    disturbed = sum(sample.others > DISTURBED for sample in samples)
+    advice = " **Most were: write this page again on a quiet machine.**" if disturbed * 2 > len(samples) else ""
+    return f"Disturbed by other processes: {disturbed} of {len(samples)} samples.{advice}"
+
+
 def pairs(found: Found) -> list[Row]:
     """One process and two."""
     return [
