@@ -57,6 +57,11 @@ def used(samples: Samples) -> Samples:
     return quiet if len(quiet) >= min(FEWEST, len(samples)) else samples
 
 
+def whole(samples: Samples) -> Samples:
+    """Leave out the rounds in which an answer was not whole."""
+    return {at: sample for at, sample in samples.items() if not sample.failed}
+
+
 def middle(samples: Samples, figure: Figure) -> float:
     """Take the median over the rounds."""
     return statistics.median(map(figure, used(samples).values()))
@@ -70,7 +75,11 @@ def spread(samples: Samples, figure: Figure) -> str:
 
 
 def paired(ours: Samples, theirs: Samples, ratio: Callable[[Sample, Sample], float | None]) -> Ratio | None:
-    """Compare round by round, as the machine changes between them; None where there is nothing to compare."""
+    """Compare round by round, as the machine changes between them; None where there is nothing to compare.
+
+    A round in which an answer was not whole is none to compare: failing is cheap.
+    """
+    ours, theirs = whole(ours), whole(theirs)
     both = used(ours).keys() & used(theirs).keys() or ours.keys() & theirs.keys()
     found = [value for at in sorted(both) if (value := ratio(ours[at], theirs[at])) is not None]
     return Ratio(statistics.median(found), min(found), max(found)) if found else None

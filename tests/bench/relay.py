@@ -185,8 +185,11 @@ def _rounds(bench: Bench, work: Work, up: dict[str, Running]) -> dict[str, dict[
     found: dict[str, dict[int, Sample]] = {name: {} for name in up}
     for at in range(work.rounds):
         for name in _turned([name for name in up if name not in slow or at < work.slow_rounds], at):
-            with _awake(bench, name):
-                found[name][at] = bench.sample(up[name], work)
+            try:
+                with _awake(bench, name):
+                    found[name][at] = bench.sample(up[name], work)
+            except (OSError, subprocess.SubprocessError) as error:  # a row is lost, not the page
+                bench.tell(f"LOST {name}, round {at}: {error}")
     return found
 
 

@@ -139,7 +139,7 @@ def _load_share(sample: Sample) -> float:
 def quiet(found: Found) -> str:
     """Say how quiet the machine was."""
     samples = [
-        one for of_work in (*found.samples.values(), found.pairs) for of in of_work.values() for one in of.values()
+        one for rows in (*found.samples.values(), found.pairs) for taken in rows.values() for one in taken.values()
     ]
     disturbed = sum(sample.others > DISTURBED for sample in samples)
     advice = " **Most were: write this page again on a quiet machine.**" if disturbed * 2 > len(samples) else ""

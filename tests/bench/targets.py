@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator
 
 from contenders import FORWARD, LEDGER, RECORD
-from figures import Ratio, Samples, cpu_us_event, cpu_us_request, of, paired, requests_s, used
+from figures import Ratio, Samples, cpu_us_event, cpu_us_request, of, paired, requests_s, used, whole
 from msgspec import Struct
 from relay import Found, Sample
 from work import JSON, PACED_500
@@ -60,8 +60,8 @@ def added_first(found: Found, name: str) -> Ratio | None:
         by_us, by_them = (one.load.first_p50_us - direct.load.first_p50_us for one, direct in (ours, theirs))
         return by_us / by_them if by_them >= NOTICEABLE_US else None
 
-    quiet = [used(rows.get(one, {})) for one in (name, "nginx", "direct")]
-    all_of = [rows.get(one, {}) for one in (name, "nginx", "direct")]
+    all_of = [whole(rows.get(one, {})) for one in (name, "nginx", "direct")]
+    quiet = [used(samples) for samples in all_of]
     mine, peers, direct = quiet if set.intersection(*map(set, quiet)) else all_of
     values = [
         ratio((mine[at], direct[at]), (peers[at], direct[at])) for at in mine.keys() & peers.keys() & direct.keys()
@@ -71,8 +71,8 @@ def added_first(found: Found, name: str) -> Ratio | None:
 
 def delay_p99(found: Found, name: str) -> Ratio | None:
     """Give the delay of the slowest hundredth of events, in milliseconds, as it is."""
-    samples = used(found.samples[PACED_500].get(name, {})).values()
-    return _summary([sample.load.delay_p99_us / 1000 for sample in samples if not sample.failed])
+    samples = used(whole(found.samples[PACED_500].get(name, {}))).values()
+    return _summary([sample.load.delay_p99_us / 1000 for sample in samples])
 
 
 def two_against_one(found: Found, name: str) -> Ratio | None:

@@ -45,6 +45,12 @@ def test_a_pair_with_no_undisturbed_round_in_common_is_still_compared(bench: Sim
     assert bench.figures.paired(ours, theirs, bench.figures.of(bench.figures.cpu_us_event)).middle == 2
 
 
+def test_a_round_that_failed_makes_no_ratio(bench: SimpleNamespace) -> None:
+    theirs = samples(bench, 1) | {1: samples(bench, 0, 9, errors={"torn": 1})[1]}
+    ratio = bench.figures.paired(samples(bench, 2, 2), theirs, bench.figures.of(bench.figures.cpu_us_request))
+    assert (ratio.least, ratio.most) == pytest.approx((2, 2))
+
+
 def test_a_peer_that_is_not_there_makes_no_ratio(bench: SimpleNamespace) -> None:
     assert bench.figures.paired(samples(bench, 1), {}, bench.figures.of(bench.figures.requests_s)) is None
 
