@@ -154,7 +154,7 @@ class Proxy:
         logger = line_logger(log, colors="NO_COLOR" not in environ)
         behind = self._behind = await self._upstreams()
         self._telemetry = telemetry(
-            config.telemetry, self._gauges(), logger, peers=_peers(behind), environ=environ, exporter=exporter
+            config.telemetry, self._gauges(), logger, peers=_peers(behind), environ=environ, exporter=exporter, lines=log
         )
         self._open.push_async_callback(asyncio.to_thread, self._telemetry.shutdown, FLUSH_S / 3)
         self._fanout = Fanout((*self._telemetry.sinks, *_ledger(config), *sinks), config.telemetry, logger)
@@ -163,7 +163,8 @@ class Proxy:
         self._runs = Runs(config.runs, self._reports.run, lambda: new_bits(64))
         self._open.push_async_callback(asyncio.to_thread, lambda: self._runs.close(time.monotonic_ns()))
         source = await self._source(behind)
-        self.relay = Relay(source, self._runs, self._reports, logger, config.edge)
+        told = (self._runs, self._reports) if self._fanout.is_heard else None
+        self.relay = Relay(source, told, logger, config.edge)
         self._sweep(asyncio.get_running_loop().time())
         self._open.callback(lambda: self._sweeping.cancel())  # noqa: PLW0108  each sweep sets another timer
         await self._listen(*addresses)

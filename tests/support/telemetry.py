@@ -18,6 +18,7 @@ from wiretape.telemetry.log import line_logger
 from wiretape.telemetry.metrics import MetricSink
 from wiretape.telemetry.options import Gauges, Peer, TelemetryOptions
 from wiretape.telemetry.spans import SpanSink
+from wiretape.telemetry.tally import VIEWS
 from wiretape.telemetry.vocabulary import PROFILES
 
 PEERS = {"default": Peer("api.example", 443)}
@@ -61,7 +62,7 @@ class Metrics:
 
     def __init__(self, options: TelemetryOptions | None = None, told: Gauges | None = None) -> None:
         self._reader = InMemoryMetricReader()
-        provider = MeterProvider([self._reader], shutdown_on_exit=False)
+        provider = MeterProvider([self._reader], shutdown_on_exit=False, views=VIEWS)
         meter = provider.get_meter("test")
         self.sink = MetricSink(meter, options or TelemetryOptions(), told or gauges(), peers=PEERS)
 

@@ -32,7 +32,7 @@ from wiretape.errors import (
     WiretapeError,
 )
 from wiretape.exchange import Answer, Ending, Head, How, Request
-from wiretape.runs.observer import Runs
+from wiretape.runs.observer import Runs, Watch
 from wiretape.runs.report import ExchangeReport
 from wiretape.wire.rules import check
 
@@ -51,11 +51,11 @@ class Relay:
     """Takes every request of the traffic listener."""
 
     def __init__(
-        self, source: Source, runs: Runs, reports: Reports, logger: FilteringBoundLogger, options: EdgeOptions
+        self, source: Source, told: tuple[Runs, Reports] | None, logger: FilteringBoundLogger, options: EdgeOptions
     ) -> None:
         self.source = source
-        self.runs = runs
-        self.reports = reports
+        self.told = told
+        """Who follows the runs and is told of exchanges; None where nobody listens."""
         self._logger = logger
         self.options = options
         self.draining = False
@@ -132,16 +132,25 @@ class Passage:
         self._relay = relay
         self._raw = raw
         self._refused: WiretapeError | None = None
-        arrived = arrive(raw)
-        relay.reports.learn(arrived)
-        request = self._admitted(arrived)
-        self._request = structs.replace(request, trace=trace(request, relay.runs.joined(request), new_bits))
-        self._watch = relay.runs.watch(self._request, mode=relay.source.name, cassette=relay.source.cassette)
-        self._tee = Tee(self._watch)
+        self._watch: Watch | None = None
+        self._request = self._seen(arrive(raw))
+        self._tee = Tee() if self._watch is None else Tee(self._watch)
         options = relay.options
         self._upload = Upload(raw, self._tee, idle_s=options.body_idle_s, rate_min=options.body_rate_min)
         self._meter = Meter(self._request)
         self._response: Relayed | None = None
+
+    def _seen(self, arrived: Request) -> Request:
+        """Admit a request, and have its run followed where anybody listens."""
+        source, told = self._relay.source, self._relay.told
+        if told is None:
+            return self._admitted(arrived)
+        runs, reports = told
+        reports.learn(arrived)
+        request = self._admitted(arrived)
+        request = structs.replace(request, trace=trace(request, runs.joined(request), new_bits))
+        self._watch = runs.watch(request, mode=source.name, cassette=source.cassette)
+        return request
 
     @property
     def buffered_bytes(self) -> int:
@@ -246,10 +255,14 @@ class Passage:
 
     def _end(self, ending: Ending) -> None:
         self._tee.end(ending)
+        if self._relay.told is not None and self._watch is not None:
+            self._report(ending, self._relay.told[1], self._watch)
+
+    def _report(self, ending: Ending, reports: Reports, watch: Watch) -> None:
         source = self._relay.source
         try:
-            self._relay.reports.exchange(
-                report(self._meter, ending, self._watch.seen, source.name, source.cassette, self._upload, self._tee)
+            reports.exchange(
+                report(self._meter, ending, watch.seen, source.name, source.cassette, self._upload, self._tee)
             )
         except Exception as error:  # noqa: BLE001  a report is never worth an exchange
             self._relay.broken(error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from time import monotonic
 from typing import Protocol, runtime_checkable
 
@@ -20,6 +20,12 @@ from wiretape.telemetry.options import TelemetryOptions
 
 Report = ExchangeReport | RunReport
 Clock = Callable[[], float]
+
+_REST_S = 0.05
+"""Seconds a sink's thread rests once nothing waits: woken by each report it would cost traffic more than it does itself.
+
+What waits meanwhile counts against `queue_max`; a report that comes after a rest is delivered at once.
+"""
 
 
 @runtime_checkable
@@ -46,6 +52,7 @@ class _Lane:
         self._clock = clock
         self._queue: SimpleQueue[Report | None] = SimpleQueue()
         self._closed = False
+        self._stopping = Event()
         self._close_by = 0.0
         # Two counters, as each is written by one thread alone: the loop's, and the lane's.
         self._refused = 0
@@ -73,6 +80,7 @@ class _Lane:
         self._closed = True
         self._close_by = close_by
         self._queue.put(None)
+        self._stopping.set()
 
     def join(self) -> bool:
         """Whether the thread ended in time."""
@@ -82,9 +90,12 @@ class _Lane:
     def _work(self) -> None:
         while (report := self._queue.get()) is not None:
             self._guarded(partial(self._deliver, report), 1)
-            if self._queue.empty() or self._gathered >= self._options.batch_max:
+            is_idle = self._queue.empty()
+            if is_idle or self._gathered >= self._options.batch_max:
                 self._flush()
             self._warn_of_refused()
+            if is_idle:
+                self._stopping.wait(_REST_S)
         self._flush()
         self._guarded(lambda: self._sink.close(max(0.0, self._close_by - self._clock())), 0)
 
@@ -134,6 +145,11 @@ class Fanout:
         """Start one daemon thread per sink. `clock` gives monotonic seconds."""
         self._clock = clock
         self._lanes = {sink.name: _Lane(sink, options, logger, clock) for sink in sinks}
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is any sink."""
+        return bool(self._lanes)
 
     def exchange(self, report: ExchangeReport) -> None:
         """Queue the report for every sink; dropped and counted where a queue is full or closed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from threading import Lock
 from typing import Final
 
 from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Observation
@@ -21,6 +22,7 @@ from wiretape.telemetry.attributes import (
     server_facts,
 )
 from wiretape.telemetry.options import Gauges, Peer, Peers, TelemetryOptions
+from wiretape.telemetry.tally import Count, Spread, Tally
 
 Read = Callable[[CallbackOptions], Iterable[Observation]]
 
@@ -43,7 +45,8 @@ class Known:
 
 
 class MetricSink:
-    """Feeds the instruments of one meter.
+    """Feeds the instruments of one meter, whose provider was given `tally.VIEWS`; what it has counted it hands over
+    when it is read.
 
     Tokens and runs are counted from run reports alone, never for a foreign run, and no id is ever an attribute.
     """
@@ -56,6 +59,10 @@ class MetricSink:
         self._model = Known(options.models, options.models_max)
         self._observers_dropped = 0
         self._gauges = gauges
+        self._tallies_max = options.series_max
+        self._tallies: dict[tuple[object, ...], Tally] = {}
+        self._lock = Lock()
+        """Over the tallies: a reader's thread takes what the sink's thread has counted."""
         self._histograms: dict[str, Histogram] = {}
         self._counters: dict[str, Counter] = {}
         reads = self._reads(gauges)
@@ -64,16 +71,20 @@ class MetricSink:
 
     def exchange(self, report: ExchangeReport) -> None:
         """Durations, our own overhead, streams, cassette and decoder counts."""
-        self._durations(report)
-        self._overhead(report)
-        self._counts(report)
-        if report.agent_created is not None:
-            self._agent(report.agent_created, report)
+        with self._lock:
+            self._durations(report)
+            self._overhead(report)
+            self._counts(report)
+            if report.agent_created is not None:
+                self._agent(report.agent_created, report)
 
     def run(self, report: RunReport) -> None:
         """The run's count, tokens and times, once; none for a run that another process relayed."""
-        if report.foreign:
-            return
+        if not report.foreign:
+            with self._lock:
+                self._own_run(report)
+
+    def _own_run(self, report: RunReport) -> None:
         model = self._model_of(report)
         outcome = present({v.RUN_OUTCOME: report.outcome, v.ERROR_TYPE: _known_error(report)})
         agent: Attributes = {v.AGENT_ALIAS: self._agents.get(report.assistant_id or "", v.OTHER)}
@@ -125,43 +136,81 @@ class MetricSink:
         return (Observation(count, {v.REASON: kind}) for kind, count in self._gauges.upstream_incidents().items())
 
     def _dropped(self, _: CallbackOptions) -> Iterator[Observation]:
+        self._hand_over()  # the SDK asks before it looks at what was recorded
         lost = {**self._gauges.telemetry_dropped(), _OBSERVERS: self._observers_dropped}
         return (Observation(count, {v.SIGNAL: signal}) for signal, count in lost.items())
 
+    def _hand_over(self) -> None:
+        with self._lock:
+            for tally in self._tallies.values():
+                tally.hand_over()
+
     def _record(self, instrument: v.Instrument, value: float, attributes: Attributes) -> None:
-        self._histograms[instrument.name].record(value, attributes)
+        key = (instrument.name, *attributes.values(), *attributes)
+        tally = self._tallies.get(key) or self._spread(key, instrument, attributes)
+        tally.add(value)
+
+    def _spread(self, key: tuple[object, ...], instrument: v.Instrument, attributes: Attributes) -> Tally:
+        return self._kept(key, Spread(self._histograms[instrument.name], instrument.buckets, attributes))
 
     def _add(self, instrument: v.Instrument, amount: int, attributes: Attributes | None = None) -> None:
-        self._counters[instrument.name].add(amount, attributes)
+        known = attributes or {}
+        key = (instrument.name, *known.values(), *known)
+        tally = self._tallies.get(key) or self._kept(key, Count(self._counters[instrument.name], known))
+        tally.add(amount)
+
+    def _kept(self, key: tuple[object, ...], tally: Tally) -> Tally:
+        """Keep it for the next of its kind; with too many kinds all go to the SDK, which has a bound of its own."""
+        if len(self._tallies) >= self._tallies_max:
+            for one in self._tallies.values():
+                one.hand_over()
+            self._tallies.clear()
+        self._tallies[key] = tally
+        return tally
 
     def _durations(self, report: ExchangeReport) -> None:
-        server = _only(v.HTTP_SERVER, server_facts(report))
-        self._record(v.HTTP_SERVER, seconds(report.end_ns - report.start_ns), server)
+        self._server(report).add(seconds(report.end_ns - report.start_ns))
         if report.upstream_start_ns is not None:
-            client = _only(v.HTTP_CLIENT, client_facts(report, None))
-            self._record(v.HTTP_CLIENT, seconds(report.end_ns - report.upstream_start_ns), client)
+            self._client(report).add(seconds(report.end_ns - report.upstream_start_ns))
+
+    def _server(self, report: ExchangeReport) -> Tally:
+        """Found by what its attributes are made of: making them each time would cost more than all else here."""
+        key = (v.HTTP_SERVER.name, report.method, report.route, report.status, report.how, report.code)
+        return self._tallies.get(key) or self._spread(key, v.HTTP_SERVER, _only(v.HTTP_SERVER, server_facts(report)))
+
+    def _client(self, report: ExchangeReport) -> Tally:
+        has_head = report.head_ns is not None
+        key = (v.HTTP_CLIENT.name, report.method, report.route, report.status, report.how, report.code, has_head)
+        facts = self._tallies.get(key)
+        return facts or self._spread(key, v.HTTP_CLIENT, _only(v.HTTP_CLIENT, client_facts(report, None)))
 
     def _overhead(self, report: ExchangeReport) -> None:
         if report.upstream_start_ns is None:
             return
-        self._record(v.OVERHEAD, seconds(report.overhead_request_ns), {v.PHASE: "request"})
+        self._own_time("request").add(seconds(report.overhead_request_ns))
         if report.head_ns is not None:
-            self._record(v.OVERHEAD, seconds(report.overhead_head_ns), {v.PHASE: "first_byte"})
-        for length_ns in report.overhead_chunks_ns:
-            self._record(v.OVERHEAD, seconds(length_ns), {v.PHASE: "chunk"})
+            self._own_time("first_byte").add(seconds(report.overhead_head_ns))
+        if report.overhead_chunks_ns:
+            chunks = self._own_time("chunk")
+            for length_ns in report.overhead_chunks_ns:
+                chunks.add(seconds(length_ns))
+
+    def _own_time(self, phase: str) -> Tally:
+        key = (v.OVERHEAD.name, phase)
+        return self._tallies.get(key) or self._spread(key, v.OVERHEAD, {v.PHASE: phase})
 
     def _counts(self, report: ExchangeReport) -> None:
         self._observers_dropped += report.observers_dropped
-        counts = {
-            v.DECODER_ERRORS: report.decoder_errors,
-            v.EVENTS_UNKNOWN: report.events_unknown,
-            v.TRAILERS_DROPPED: report.trailers_dropped,
-            v.CASSETTE_HITS: int(report.played == "hit"),
-            v.CASSETTE_MISSES: int(report.played == "miss"),
-        }
-        for instrument, amount in counts.items():
+        counts = (
+            (v.DECODER_ERRORS, report.decoder_errors),
+            (v.EVENTS_UNKNOWN, report.events_unknown),
+            (v.TRAILERS_DROPPED, report.trailers_dropped),
+            (v.CASSETTE_HITS, report.played == "hit"),
+            (v.CASSETTE_MISSES, report.played == "miss"),
+        )
+        for instrument, amount in counts:
             if amount:
-                self._add(instrument, amount)
+                self._add(instrument, int(amount))
         if report.streamed:
             self._add(v.STREAM_ENDED, 1, {v.REASON: report.how.value})
 

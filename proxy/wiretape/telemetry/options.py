@@ -11,6 +11,9 @@ from msgspec import Struct, field
 class TelemetryOptions(Struct, frozen=True, kw_only=True):
     """Bounds and names of the telemetry sinks."""
 
+    enabled: bool = True
+    """Whether spans, metrics and the log are made of exchanges and runs. Without them, and with `ledger = "none"`,
+    nothing looks into what passes, and `traceparent` goes on untouched."""
     queue_max: int = 10_000
     """Reports that may wait for one sink; what comes beyond is dropped and counted."""
     batch_max: int = 500

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Final, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from wiretape.cassette.places import heads
+from wiretape.cassette.looks import likely
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
+from wiretape.cassette.spelling import holds
 from wiretape.exchange import Request
 from wiretape.runs.report import ExchangeReport, RunReport
 from wiretape.telemetry.fanout import Fanout
@@ -50,20 +54,34 @@ class Redacted:
 
     def _clean(self, report: Report) -> Report | None:
         """Give the report as it is or, where a key may stand in it, one with placeholders."""
-        redactor = Redactor(self._secrets, b"", ())
         try:
-            return _redacted(report, redactor) if _suspect(report, redactor) else report
+            return _redacted(report, Redactor(self._secrets, b"", ())) if self._suspects(report) else report
         except Exception:  # noqa: BLE001 - a report is lost, the loop goes on, and no text of it gets out
             self.dropped += 1
             return None
 
+    def _suspects(self, report: Report) -> bool:
+        """One look at all its text together: nearly always the only one."""
+        try:
+            text = msgspec.json.encode(_TEXTS[type(report)](report))
+        except UnicodeEncodeError:
+            return True
+        return bool(likely(text)) or holds(text, self._secrets.lasting.known)
 
-def _suspect(report: Struct, redactor: Redactor) -> bool:
-    """One look at all its text together: nearly always the only one."""
-    try:
-        return redactor.suspects(msgspec.json.encode(report))
-    except UnicodeEncodeError:
-        return True
+
+def _is_text(kind: Any) -> bool:  # noqa: ANN401  a type annotation has no narrower type
+    """Whether a field of this type may hold text that others chose: enumerations are ours."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return any(_is_text(field.type) for field in fields(kind) if field.type != kind | None)
+    return kind is str or any(map(_is_text, get_args(kind)))
+
+
+def _texts(kind: type[Struct]) -> Callable[[Any], object]:
+    """What gives all text of such a report at once."""
+    return attrgetter(*(field.name for field in fields(kind) if field.name not in _OUR_WORDS and _is_text(field.type)))
+
+
+_TEXTS: Final = {kind: _texts(kind) for kind in (ExchangeReport, RunReport)}
 
 
 def _redacted(value: Value, redactor: Redactor) -> Value:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock, Thread
 from time import monotonic
-from typing import Final
+from typing import Final, TextIO
 
 from msgspec import Struct, structs
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -33,10 +33,11 @@ from wiretape.runs.report import Sink
 from wiretape.telemetry import vocabulary as v
 from wiretape.telemetry.complaints import Complaints
 from wiretape.telemetry.export import CountedBatches
-from wiretape.telemetry.log import LogSink
+from wiretape.telemetry.log import LogSink, log_sink
 from wiretape.telemetry.metrics import MetricSink
 from wiretape.telemetry.options import Gauges, Peers, TelemetryOptions
 from wiretape.telemetry.spans import SpanSink
+from wiretape.telemetry.tally import VIEWS
 
 PROMETHEUS_CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 """What `Telemetry.prometheus_text` is."""
@@ -109,26 +110,30 @@ def telemetry(  # noqa: PLR0913 - one argument for each thing it is put together
     peers: Peers,
     environ: Mapping[str, str],
     exporter: SpanExporter | None = None,
+    lines: TextIO | None = None,
 ) -> Telemetry:
     """Build the log, span and metric sinks.
 
     Spans are made only where they go somewhere: to a collector (`OTEL_EXPORTER_OTLP_ENDPOINT`,
     `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` or `OTEL_TRACES_EXPORTER=otlp`), or to an in-process `exporter`. Metrics are
-    always there for Prometheus, and go to a collector by the same rules. `OTEL_SDK_DISABLED` leaves the log alone.
+    always there for Prometheus, and go to a collector by the same rules. `OTEL_SDK_DISABLED` leaves the log alone; `enabled = false`
+    leaves nothing. The log goes to `lines`, where those are given, and else through the `logger`.
     `environ` decides what is built; how an exporter behaves, the SDK reads from the process's own environment.
     Raises ConfigError for an exporter or a protocol that is not there.
     """
     registry = CollectorRegistry()
-    if environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
+    log = LogSink(logger) if lines is None else log_sink(logger, lines)
+    sinks: list[Sink] = [log] if log is not None and options.enabled else []
+    if not options.enabled or environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
         behind = _Behind(registry=registry, shutdowns={}, lost=lambda: 0)
-        return Telemetry((LogSink(logger),), behind, logger, options.warn_every_s)
+        return Telemetry(sinks, behind, logger, options.warn_every_s)
     resource = _resource()
     with _one_sentence():
         batches = _batches(environ)
         readers = _readers(registry, options.series_max, environ)
-    provider = MeterProvider(readers, resource, shutdown_on_exit=False)
+    provider = MeterProvider(readers, resource, shutdown_on_exit=False, views=VIEWS)
     meter = provider.get_meter("wiretape", __version__)
-    sinks: list[Sink] = [LogSink(logger), MetricSink(meter, options, _with_export(gauges, batches), peers=peers)]
+    sinks.append(MetricSink(meter, options, _with_export(gauges, batches), peers=peers))
     processors = [*([batches] if batches else ()), *([SimpleSpanProcessor(exporter)] if exporter else ())]
     if processors:
         profile, new_span_id = v.PROFILES[options.profile], RandomIdGenerator().generate_span_id

@@ -1,0 +1,118 @@
+"""Histograms and counters added up here, and handed to the SDK in few records: each of those costs it some 10 µs.
+
+A histogram's record is a `Bulk`: a number, their sum, that carries the buckets it is made of. The SDK takes it like any
+other, with its readers, temporalities and bounds; only its last step, `_Aggregated`, knows what it is. Whoever makes
+the meter passes it `VIEWS`, for that step to be ours.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any, Final, Self
+
+from opentelemetry.metrics import Counter, Histogram
+from opentelemetry.sdk.metrics import Histogram as SdkHistogram
+from opentelemetry.sdk.metrics._internal.aggregation import _ExplicitBucketHistogramAggregation
+from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
+
+from wiretape.telemetry.attributes import Attributes
+
+
+class Bulk(float):
+    """The sum of many values, with their buckets."""
+
+    buckets: Sequence[int]
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, total: float, buckets: Sequence[int], least: float, most: float) -> Self:
+        """Make one; `buckets` are counts by the histogram's own bounds."""
+        bulk = cls(total)
+        bulk.buckets, bulk.least, bulk.most = buckets, least, most
+        return bulk
+
+
+class Spread:
+    """Values of one histogram and one set of attributes, added up until they are taken."""
+
+    __slots__ = ("_attributes", "_bounds", "_buckets", "_histogram", "_least", "_most", "_total")
+
+    def __init__(self, histogram: Histogram, bounds: Sequence[float], attributes: Attributes) -> None:
+        self._histogram = histogram
+        self._bounds = bounds
+        self._attributes = attributes
+        self._reset()
+
+    def add(self, value: float) -> None:
+        """Count a value."""
+        self._buckets[bisect_left(self._bounds, value)] += 1
+        self._total += value
+        if value < self._least:
+            self._least = value
+        if value > self._most:
+            self._most = value
+
+    def hand_over(self) -> None:
+        """Record what was counted, and begin anew."""
+        if self._most >= 0:
+            self._histogram.record(Bulk.of(self._total, self._buckets, self._least, self._most), self._attributes)
+            self._reset()
+
+    def _reset(self) -> None:
+        self._buckets = [0] * (len(self._bounds) + 1)
+        self._total, self._least, self._most = 0.0, math.inf, -math.inf
+
+
+class Count:
+    """One counter and one set of attributes, added up until they are taken."""
+
+    __slots__ = ("_attributes", "_counter", "_total")
+
+    def __init__(self, counter: Counter, attributes: Attributes) -> None:
+        self._counter = counter
+        self._attributes = attributes
+        self._total = 0
+
+    def add(self, amount: float) -> None:
+        """Count some."""
+        self._total += amount
+
+    def hand_over(self) -> None:
+        """Add what was counted, and begin anew."""
+        if self._total:
+            self._counter.add(self._total, self._attributes)
+            self._total = 0
+
+
+class _Aggregated(_ExplicitBucketHistogramAggregation):
+    """The SDK's buckets, to which a `Bulk` adds its own."""
+
+    def aggregate(self, measurement: Any, should_sample_exemplar: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002  as the SDK has it
+        """Add a value, or many at once."""
+        value = measurement.value
+        if type(value) is not Bulk:
+            super().aggregate(measurement, should_sample_exemplar)
+            return
+        with self._lock:
+            held = self._value or self._get_empty_bucket_counts()
+            self._value = [one + more for one, more in zip(held, value.buckets, strict=True)]
+            self._sum += value
+            self._min, self._max = min(self._min, value.least), max(self._max, value.most)
+
+
+class _Aggregation(ExplicitBucketHistogramAggregation):
+    """Makes the SDK's own, and then ours of it: same state, one more way to add to it."""
+
+    def _create_aggregation(self, *words: Any, **options: Any) -> Any:  # noqa: ANN401  as the SDK has it
+        made = super()._create_aggregation(*words, **options)
+        made.__class__ = _Aggregated
+        return made
+
+
+VIEWS: Final = (View(instrument_type=SdkHistogram, aggregation=_Aggregation()),)
+"""For the meter's provider."""
+
+Tally = Spread | Count
