@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.tapes import KEY
-from wiretape.cassette.looks import LOOKS
+from wiretape.cassette.looks import LOOKS, Look, likely
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
 
@@ -53,3 +55,17 @@ def test_values_are_known_by_what_stands_before_them(text: bytes, kind: str, val
 def test_a_key_after_an_escape_is_seen(escape: bytes, value: bytes) -> None:
     text = b'{"a":"my' + escape + value + b'"}'
     assert value not in Redactor(Secrets(), b"/", ()).text(text)
+from wiretape.cassette.looks import LOOKS, Look, likely
+
+parts = st.lists(st.sampled_from([look.keyword for look in LOOKS]) | st.binary(max_size=6), max_size=6)
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.keyword.decode())
+def test_a_keyword_is_found_alone_and_in_the_middle(look: Look) -> None:
+    assert look in likely(look.keyword)
+    assert look in likely(b"-_/IJK" + look.keyword + b"x")
+
+
+@given(parts.map(b"".join))
+def test_the_looks_of_a_text_are_those_whose_keyword_occurs(text: bytes) -> None:
+    assert likely(text) == [look for look in LOOKS if look.keyword in text]

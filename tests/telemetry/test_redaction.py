@@ -99,7 +99,7 @@ def test_a_report_that_cannot_be_redacted_is_dropped_and_counted(
     def fail(*_: object) -> bool:
         raise RuntimeError
 
-    monkeypatch.setattr("wiretape.cassette.redact.Redactor.suspects", fail)
+    monkeypatch.setattr("wiretape.telemetry.redaction.suspects", fail)
     reports = Redacted(collected)
     reports.exchange(an_exchange())
     reports.run(a_run())

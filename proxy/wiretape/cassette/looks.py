@@ -7,6 +7,7 @@ word. Every pattern is linear: it begins at a word's beginning, or what it may s
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -64,9 +65,25 @@ LOOKS = (
 )
 """Ordered; a keyword that stands first keeps the search a plain search for bytes."""
 
-_ANY_KEYWORD = re.compile(b"|".join(re.escape(look.keyword) for look in LOOKS))
+_RARE = b"-_/IJK"
+
+
+def _by_rare_letter(keywords: Sequence[bytes]) -> re.Pattern[bytes]:
+    """Any of these, found by the first rare letter in it: a search for all their beginnings would stop everywhere."""
+    branches: dict[bytes, list[bytes]] = {}
+    for keyword in keywords:
+        begin, rare, rest = _RARE_LETTER.split(keyword, maxsplit=1)
+        branches.setdefault(rare, []).append(b"(?<=%b)%b" % (re.escape(begin + rare), re.escape(rest)))
+    return re.compile(b"|".join(b"%b(?:%b)" % (re.escape(rare), b"|".join(ends)) for rare, ends in branches.items()))
+
+
+_RARE_LETTER = re.compile(b"([%b])" % re.escape(_RARE))
+_ANY_KEYWORD = _by_rare_letter([look.keyword for look in LOOKS if _RARE_LETTER.search(look.keyword)])
+_PLAIN_KEYWORDS = [look.keyword for look in LOOKS if not _RARE_LETTER.search(look.keyword)]
 
 
 def likely(data: bytes) -> list[Look]:
     """The looks whose keyword occurs; nearly always none, so that no pattern need be tried."""
-    return [look for look in LOOKS if look.keyword in data] if _ANY_KEYWORD.search(data) is not None else []
+    if _ANY_KEYWORD.search(data) is None and not any(keyword in data for keyword in _PLAIN_KEYWORDS):
+        return []
+    return [look for look in LOOKS if look.keyword in data]

@@ -72,10 +72,6 @@ class Redactor:
         data = self._without(data, in_urls(data))
         return self._looks(replaced(data, self._all_known()))
 
-    def suspects(self, data: bytes) -> bool:
-        """Whether something known, or of a telling look, may stand in this text."""
-        return bool(likely(data)) or holds(data, self._all_known())
-
     def _is_secret(self, name: bytes) -> bool:
         """Header names are spelled in any case."""
         folded = name.lower()
@@ -153,3 +149,8 @@ class Redactor:
         for look in likely(data):
             data = look.pattern.sub(partial(self._look, look.kind), data)
         return data
+
+
+def suspects(data: bytes, secrets: Iterable[Known]) -> bool:
+    """Whether one of these secrets, or something of a telling look, may stand in this text."""
+    return bool(likely(data)) or holds(data, secrets)

@@ -11,10 +11,8 @@ from msgspec import Struct
 from msgspec.structs import fields, replace
 
 from wiretape.cassette.places import heads
-from wiretape.cassette.looks import likely
-from wiretape.cassette.redact import Redactor
+from wiretape.cassette.redact import Redactor, suspects
 from wiretape.cassette.secrets import Secrets
-from wiretape.cassette.spelling import holds
 from wiretape.exchange import Request
 from wiretape.runs.report import ExchangeReport, RunReport
 from wiretape.telemetry.fanout import Fanout
@@ -66,7 +64,7 @@ class Redacted:
             text = msgspec.json.encode(_TEXTS[type(report)](report))
         except UnicodeEncodeError:
             return True
-        return bool(likely(text)) or holds(text, self._secrets.lasting.known)
+        return suspects(text, self._secrets.lasting.known)
 
 
 def _is_text(kind: Any) -> bool:  # noqa: ANN401  a type annotation has no narrower type
