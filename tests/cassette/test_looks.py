@@ -55,7 +55,7 @@ def test_values_are_known_by_what_stands_before_them(text: bytes, kind: str, val
 def test_a_key_after_an_escape_is_seen(escape: bytes, value: bytes) -> None:
     text = b'{"a":"my' + escape + value + b'"}'
     assert value not in Redactor(Secrets(), b"/", ()).text(text)
-from wiretape.cassette.looks import LOOKS, Look, likely
+
 
 parts = st.lists(st.sampled_from([look.keyword for look in LOOKS]) | st.binary(max_size=6), max_size=6)
 

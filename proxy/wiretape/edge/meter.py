@@ -6,10 +6,10 @@ from msgspec import structs
 
 from wiretape.edge.tee import Tee
 from wiretape.edge.upload import Upload
-from wiretape.exchange import Chunk, Ending, Head, Headers, Request, Trace
+from wiretape.exchange import Chunk, Ending, Head, Request, Trace
 from wiretape.runs.observer import Seen
 from wiretape.runs.report import ExchangeReport
-from wiretape.wire.headers import value
+from wiretape.wire.headers import has, value
 
 OVERHEADS_MAX = 256
 """Chunks whose own time is kept; the first ones, so that a long stream costs no more than a short one."""
@@ -98,7 +98,8 @@ def report(  # noqa: PLR0913, PLR0917  one argument for each witness of the exch
         fields_unknown=seen.fields_unknown,
         decoder_errors=seen.decoder_errors,
         observers_dropped=len(tee.dropped),
-        trailers_dropped=sum(_has_trailers(one.headers) for one in (request, head) if one),
+        # Announced ones (RFC 9110 section 6.6.2): the parsers keep the fields themselves.
+        trailers_dropped=sum([has(one.headers, b"trailer") for one in (request, head) if one]),
         upstream_request_id=value(head.headers, b"x-request-id") if head else None,
         upstream_processing_ms=_milliseconds(head) if head else None,
         run_key=seen.run_key,
@@ -106,11 +107,6 @@ def report(  # noqa: PLR0913, PLR0917  one argument for each witness of the exch
         run_span_id=seen.run_span_id,
         agent_created=seen.agent_created,
     )
-
-
-def _has_trailers(headers: Headers) -> bool:
-    """Whether a message announced trailers (RFC 9110 section 6.6.2): the parsers keep the fields themselves."""
-    return any(name.lower() == b"trailer" for name, _ in headers)
 
 
 def _milliseconds(head: Head) -> int | None:

@@ -9,12 +9,12 @@ from yarl import URL
 from wiretape.edge.address import UNIX
 from wiretape.edge.tls import UpstreamTls
 from wiretape.exchange import Headers, Request
-from wiretape.wire.headers import end_to_end, without
+from wiretape.wire.headers import HOP_BY_HOP, end_to_end
 from wiretape.wire.trace import TRACEPARENT, traceparent
 
 EngineName = Literal["fast", "reference"]
-_OURS = frozenset({b"host", b"expect"})
-"""Written anew for the upstream, or already answered here."""
+_OURS = HOP_BY_HOP | {b"host", b"expect"}
+"""Of one connection, written anew for the upstream, or already answered here."""
 
 
 class UpstreamOptions(UpstreamTls, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +79,7 @@ class Place:
 
 def outbound(request: Request) -> Headers:
     """The fields passed on: end to end, with `traceparent` naming our exchange where the caller sent one."""
-    headers = without(end_to_end(request.headers), _OURS)
+    headers = end_to_end(request.headers, _OURS)
     trace = request.trace
     if trace is None or trace.parent_span_id is None:
         return headers

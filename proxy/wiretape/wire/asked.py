@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from wiretape.exchange import Headers
 from wiretape.wire.headers import values
 from wiretape.wire.rules import is_length
 
-_MIGHT_END_THE_LINE = (" ", "\t", "\r", "\n", "\0")
+_MIGHT_END_THE_LINE = re.compile(r"[ \t\r\n\0]")
 
 
 class Asked(Struct, frozen=True):
@@ -28,10 +29,10 @@ def ask(method: str, target: str, host: str, headers: Headers, *, has_body: bool
     `headers` are end to end, without `Host`. Raises BadRequest for what could end the head early, or frame the body
     in two ways (RFC 9112 section 6.3).
     """
-    if any(mark in word for word in (method, target) for mark in _MIGHT_END_THE_LINE):
+    if _MIGHT_END_THE_LINE.search(method + target) is not None:
         raise BadRequest("the request line holds a space or a control character; percent-encode it")
-    length = _length(list(values(headers, b"content-length")), has_body=has_body)
-    lines = [f"{method} {target} HTTP/1.1\r\nHost: {host}".encode(), *(b"%b: %b" % field for field in headers)]
+    length = _length(values(headers, b"content-length"), has_body=has_body)
+    lines = [f"{method} {target} HTTP/1.1\r\nHost: {host}".encode(), *[b"%b: %b" % field for field in headers]]
     if length is None:
         lines.append(b"Transfer-Encoding: chunked")
     head = b"\r\n".join((*lines, b"\r\n"))

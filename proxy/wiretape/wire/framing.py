@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from wiretape.errors import UpstreamProtocolError
 from wiretape.exchange import Head, Headers
-from wiretape.wire.headers import end_to_end, values, without
+from wiretape.wire.headers import end_to_end, has, values, without
 
 _BODILESS = frozenset({204, 304})
 _INFORMATIONAL = range(100, 200)
@@ -21,6 +21,10 @@ class Framing(Enum):
     LENGTH = "length"
     CHUNKED = "chunked"
     CLOSE = "close"
+
+
+_UNTOLD = (Framing.CHUNKED, Framing.CLOSE)
+"""No length is told before the body."""
 
 
 class Framed(Struct, frozen=True):
@@ -38,39 +42,38 @@ def frame(head: Head, *, method: str, modern: bool, keep_alive: bool) -> Framed:
     could be read in two ways.
     """
     _check(head)
-    framing = _framing(head, method, modern=modern)
+    kept = end_to_end(head.headers)
+    framing = _framing(head, kept, method, modern=modern)
     keep_alive = keep_alive and framing is not Framing.CLOSE
-    fields = (*_forwarded(head.headers, framing), *_hop(framing, modern=modern, keep_alive=keep_alive))
-    line = f"HTTP/1.1 {head.status} {head.reason}".encode("utf-8", "surrogateescape")
-    lines = [line, *(b"%b: %b" % field for field in fields)]
-    if any(mark in text for text in lines for mark in (b"\r", b"\n", b"\0")):
+    fields = (*_forwarded(kept, framing), *_hop(framing, modern=modern, keep_alive=keep_alive))
+    lines = [f"HTTP/1.1 {head.status} {head.reason}".encode("utf-8", "surrogateescape")]
+    lines += [b"%b: %b" % field for field in fields]
+    text = b"\r\n".join((*lines, b"\r\n"))
+    # Counted rather than looked for in each field: one with a line break has one more than we wrote.
+    if text.count(b"\r") != len(lines) + 1 or text.count(b"\n") != len(lines) + 1 or b"\0" in text:
         raise UpstreamProtocolError("a response field holds a line break or NUL; it was not passed on")
-    return Framed(b"\r\n".join((*lines, b"\r\n")), framing, keep_alive)
+    return Framed(text, framing, keep_alive)
 
 
 def _check(head: Head) -> None:
     """Refuse a status that is no three digits, and codings that would be taken off the head but not off the body."""
     if head.status < _INFORMATIONAL.start:
         raise UpstreamProtocolError("the upstream's status is no HTTP status; the answer was not passed on")
-    names = [name.lower() for name, _ in head.headers]
-    if b"transfer-encoding" not in names:
-        return
-    codings = [value.lower() for value in values(head.headers, b"transfer-encoding")]
-    if codings != ["chunked"] or b"content-length" in names:
+    codings = values(head.headers, b"transfer-encoding")
+    if codings and ([one.lower() for one in codings] != ["chunked"] or has(head.headers, b"content-length")):
         raise UpstreamProtocolError("the upstream's Transfer-Encoding is not chunked alone; it was not passed on")
 
 
-def _framing(head: Head, method: str, *, modern: bool) -> Framing:
+def _framing(head: Head, kept: Headers, method: str, *, modern: bool) -> Framing:
     if method == "HEAD" or head.status in _BODILESS or head.status in _INFORMATIONAL:
         return Framing.EMPTY
-    if any(values(end_to_end(head.headers), b"content-length")):
+    if any(values(kept, b"content-length")):
         return Framing.LENGTH
     return Framing.CHUNKED if modern else Framing.CLOSE
 
 
-def _forwarded(headers: Headers, framing: Framing) -> Headers:
-    kept = end_to_end(headers)
-    return without(kept, {b"content-length"}) if framing in {Framing.CHUNKED, Framing.CLOSE} else kept
+def _forwarded(kept: Headers, framing: Framing) -> Headers:
+    return without(kept, {b"content-length"}) if framing in _UNTOLD else kept
 
 
 def _hop(framing: Framing, *, modern: bool, keep_alive: bool) -> Headers:

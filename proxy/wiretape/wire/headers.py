@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from wiretape.exchange import Headers
 
@@ -22,29 +22,40 @@ HOP_BY_HOP = frozenset(
 """Fields of one connection only; `Connection` may name more."""
 
 
-def values(headers: Headers, name: bytes) -> Iterator[str]:
+def values(headers: Headers, name: bytes) -> list[str]:
     """Each value of a field, in order, as Latin-1 text (which keeps every byte); `name` in lower case."""
-    return (value.decode("latin-1") for key, value in headers if key.lower() == name)
+    size = len(name)  # compared first: most names have another, and need not be made lower case
+    return [value.decode("latin-1") for key, value in headers if len(key) == size and key.lower() == name]
 
 
 def value(headers: Headers, name: bytes) -> str | None:
     """The first value of a field, or None; `name` in lower case."""
-    return next(values(headers, name), None)
+    found = values(headers, name)
+    return found[0] if found else None
+
+
+def has(headers: Headers, name: bytes) -> bool:
+    """Whether there is such a field; `name` in lower case."""
+    return bool(values(headers, name))
 
 
 def without(headers: Headers, names: Collection[bytes]) -> Headers:
     """The fields not named; `names` in lower case."""
-    return tuple(pair for pair in headers if pair[0].lower() not in names)
+    return tuple([pair for pair in headers if pair[0].lower() not in names])
 
 
-def end_to_end(headers: Headers) -> Headers:
+def end_to_end(headers: Headers, rules: frozenset[bytes] = HOP_BY_HOP) -> Headers:
     """The fields that are forwarded: neither hop-by-hop by rule nor named by `Connection`."""
-    return without(headers, HOP_BY_HOP | connection_options(headers))
+    named = connection_options(headers)
+    return without(headers, rules | named if named else rules)
 
 
 def connection_options(headers: Headers) -> frozenset[bytes]:
     """What the `Connection` fields name, in lower case."""
-    listed = (option.strip() for line in values(headers, b"connection") for option in line.split(","))
+    lines = values(headers, b"connection")
+    if not lines:
+        return frozenset()
+    listed = (option.strip() for line in lines for option in line.split(","))
     return frozenset(option.lower().encode("latin-1") for option in listed if option)
 
 

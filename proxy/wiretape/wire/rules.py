@@ -9,6 +9,8 @@ from wiretape.wire.headers import values
 _VERSIONS = ((1, 0), (1, 1))
 _CONTROLS = bytes({*range(0x20), 0x7F} - {0x09})
 """What no field value may hold (RFC 9110 section 5.5)."""
+_TELLING = frozenset({b"transfer-encoding", b"content-length", b"upgrade", b"expect"})
+"""The fields that are looked at one by one."""
 _LENGTH_DIGITS_MAX = 19
 """A longer length overflows somebody's 64 bits."""
 
@@ -24,6 +26,11 @@ def check(request: Request, version: tuple[int, int]) -> None:
     if _has_control(request.headers):
         raise BadRequest("a field holds a control character (RFC 9110 section 5.5)")
     names = [name.lower() for name, _ in request.headers]
+    if not _TELLING.isdisjoint(names):
+        _check_fields(request, names, version)
+
+
+def _check_fields(request: Request, names: list[bytes], version: tuple[int, int]) -> None:
     if b"transfer-encoding" in names:
         _check_coding(request.headers, names, version)
     if b"content-length" in names:

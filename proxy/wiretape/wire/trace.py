@@ -23,7 +23,7 @@ class Caller(Struct, frozen=True):
 
 def caller(headers: Headers) -> Caller | None:
     """The caller's span, or None where the field is absent, repeated or malformed (section 4.3: start anew)."""
-    fields = list(values(headers, TRACEPARENT))
+    fields = values(headers, TRACEPARENT)
     match = _FORM.fullmatch(fields[0].strip()) if len(fields) == 1 else None
     if match is None:
         return None
