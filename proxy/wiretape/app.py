@@ -154,7 +154,7 @@ class Proxy:
         logger = line_logger(log, colors="NO_COLOR" not in environ)
         behind = self._behind = await self._upstreams()
         self._telemetry = telemetry(
-            config.telemetry, self._gauges(), logger, peers=_peers(behind), environ=environ, exporter=exporter, lines=log
+            config.telemetry, self._gauges(), logger, peers=_peers(behind), environ=environ, exporter=exporter, log=log
         )
         self._open.push_async_callback(asyncio.to_thread, self._telemetry.shutdown, FLUSH_S / 3)
         self._fanout = Fanout((*self._telemetry.sinks, *_ledger(config), *sinks), config.telemetry, logger)

@@ -108,6 +108,10 @@ class Answer(Protocol):
         """Give the body as it arrives; raises `UpstreamTorn` where it breaks off."""
         ...
 
+    def taken(self) -> Chunk | None:
+        """Give a piece of the body that is there already, or None; then `chunks` begins after it."""
+        ...
+
     def close(self) -> None:
         """Let go at once; a body not read to its end costs the connection."""
         ...

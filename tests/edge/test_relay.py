@@ -14,12 +14,14 @@ import pytest
 
 from support.proxied import proxied
 from support.raw import Connection, exchange, serving
+from support.recorder import recording
 from wiretape.edge.engines.answer import FastAnswer
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.modes import Opened
 from wiretape.edge.upstream import UpstreamOptions
 from wiretape.errors import BadRequest
 from wiretape.exchange import Chunk, Head, How
+from wiretape.telemetry.options import TelemetryOptions
 from wiretape.testing import CollectingSink
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -581,6 +583,9 @@ async def test_a_mistake_of_ours_never_writes_a_second_head_into_a_body(mistake:
     class Mistaken:
         head = Head(200, ((b"Content-Type", b"text/plain"),), 0, "OK")
 
+        def taken(self) -> Chunk | None:
+            return None
+
         async def chunks(self) -> AsyncIterator[Chunk]:
             yield Chunk(b"begun", 0)
             raise mistake
@@ -707,3 +712,12 @@ async def test_a_connection_whose_client_does_not_read_is_closed_with_the_proxy(
         await proxy.close()
         assert len(await reader.read(-1)) < 67_108_864
         writer.close()
+
+
+async def test_with_telemetry_off_nothing_looks_on_and_the_trace_is_left_alone() -> None:
+    parent = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
+    async with recording() as (url, recorder), proxied(url, telemetry=TelemetryOptions(enabled=False)) as proxy:
+        got = await exchange(proxy.traffic.url, get("/v1/threads/t/runs/r", f"traceparent: {parent}"))
+        assert proxy.relay.told is None
+    assert got.startswith(b"HTTP/1.1 200 OK")
+    assert [f"traceparent: {parent}".encode() in head for head, _ in recorder.whole] == [True]

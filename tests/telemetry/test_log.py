@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from io import StringIO
+
 import structlog
 
 from support.reports import a_get, a_run, an_exchange
 from support.telemetry import Lines
 from wiretape.exchange import How
-from wiretape.telemetry.log import LogSink, line_logger, run_fields
+from wiretape.telemetry.log import LineSink, LogSink, Nowhere, line_logger, log_sink, run_fields
 
 
 def test_an_exchange_is_one_json_line() -> None:
@@ -120,3 +122,26 @@ def test_closing_writes_nothing() -> None:
 def test_a_run_that_nobody_saw_whole_has_no_duration() -> None:
     fields = run_fields(a_run(foreign=True, duration_ns=None))
     assert "duration_ms" not in fields
+
+
+def test_lines_written_together_are_those_of_the_logger() -> None:
+    lines, stream = Lines(), StringIO()
+    sink = log_sink(lines.logger, stream)
+    assert isinstance(sink, LineSink)
+    for one in (LogSink(lines.logger), sink):
+        one.exchange(an_exchange())
+        one.run(a_run())
+    assert (sink.gathered, stream.getvalue()) == (2, "")
+    sink.flush()
+    assert (sink.gathered, stream.getvalue()) == (0, lines.stream.getvalue())
+    sink.close(1.0)
+
+
+def test_a_terminal_gets_its_words_and_nobody_no_lines() -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    lines = Lines()
+    assert isinstance(log_sink(lines.logger, Terminal()), LogSink)
+    assert log_sink(lines.logger, Nowhere()) is None

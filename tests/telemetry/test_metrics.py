@@ -215,3 +215,11 @@ def test_no_more_names_are_told_apart_than_allowed(names: list[str], first_max: 
     known = Known([], first_max)
     told = {known(name) for name in names} - {"_OTHER"}
     assert len(told) <= first_max
+
+
+def test_more_kinds_than_are_kept_are_handed_over_and_lose_nothing() -> None:
+    metrics = Metrics(TelemetryOptions(series_max=2))
+    for status in (200, 201, 202, 200, 201, 202):
+        metrics.sink.exchange(an_exchange(status=status))
+    points = metrics.points("http.server.request.duration")
+    assert {point.attributes["http.response.status_code"]: point.count for point in points} == {200: 2, 201: 2, 202: 2}

@@ -82,6 +82,11 @@ def test_a_disabled_sdk_leaves_the_log_alone() -> None:
     assert built.shutdown(30) == []
 
 
+def test_telemetry_that_is_not_enabled_makes_nothing() -> None:
+    built = build({"OTEL_TRACES_EXPORTER": "otlp"}, options=TelemetryOptions(enabled=False))
+    assert (names(built), built.prometheus_text(), built.shutdown(30)) == ([], b"", [])
+
+
 def test_prometheus_text_is_what_prometheus_parses() -> None:
     built = build()
     feed(built)

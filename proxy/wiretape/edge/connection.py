@@ -15,13 +15,13 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _ErrInfo
 
 from wiretape.edge.refusal import refusal
-from wiretape.edge.respond import LINGER_S, refuse
+from wiretape.edge.respond import LINGER_S, Relayed, refuse
+from wiretape.edge.serving import INTERNAL, Handler, Serving
 from wiretape.edge.stall import StallWatch, watches
 from wiretape.edge.tls import cut
 from wiretape.errors import BadRequest, HandshakeFailed, HeadersTooLarge, InternalError, Overloaded, WiretapeError
 from wiretape.wire.framing import frame
 
-INTERNAL = 500
 _SHARE = 0.4
 """Of the file descriptors: with its upstream's, a connection may need two, and a fifth is left for all else."""
 _LINGERING = 0.125
@@ -37,14 +37,15 @@ class Server(web.Server):
 
     def __init__(
         self,
-        handler: Any,  # noqa: ANN401  aiohttp's own
+        handler: Handler,
         *,
         connections_max: int,
         send_idle_s: float,
         handshake_s: float | None,
         **options: Any,  # noqa: ANN401  aiohttp's own
     ) -> None:
-        super().__init__(handler, **options)
+        super().__init__(cast("Any", handler), **options)  # its answers are no responses of aiohttp's
+        self.handler = handler
         self.connections_max = connections_max or affordable()
         self.send_idle_s = send_idle_s
         self.handshake_s = handshake_s
@@ -94,13 +95,13 @@ def affordable() -> int:
     return max(1, int(_SHARE * soft))
 
 
-class Connection(web.RequestHandler):
+class Connection(Serving):
     """A client's connection."""
 
     __slots__ = ("bare", "body", "handshake", "head_bytes", "newest_bytes", "server", "stalled", "watch")
 
     def __init__(self, server: Server, **options: Any) -> None:  # noqa: ANN401  aiohttp's own
-        super().__init__(server, **options)
+        super().__init__(server, server.handler, **options)
         self.server = server
         self.handshake: asyncio.TimerHandle | None = None
         self.stalled = False
@@ -185,16 +186,11 @@ class Connection(web.RequestHandler):
             waiting = [payload for _, payload in self._messages]
             self.bare = self.body if waiting in ([], [self.body]) else self.bare
 
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
+    def _objected(self, request: web.BaseRequest, status: int, error: BaseException | None) -> Relayed:
         """Answer what is no HTTP with an error that quotes nothing of it."""
-        if isinstance(exc, ConnectionError):
-            raise exc  # the client has left: nobody's mistake, and nobody to tell
-        error = InternalError("Wiretape made a mistake") if status >= INTERNAL else _objection(exc)
-        self.server.refused[error.code] += 1
-        response, _ = refuse(request, error)
-        return response
+        told = InternalError("Wiretape made a mistake") if status >= INTERNAL else _objection(error)
+        self.server.refused[told.code] += 1
+        return refuse(request, told)[0]
 
 
 def _objection(exc: BaseException | None) -> WiretapeError:

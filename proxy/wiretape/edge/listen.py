@@ -6,7 +6,6 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
 from typing import cast
 
 from aiohttp import web
@@ -15,6 +14,7 @@ from msgspec import Struct
 
 from wiretape.edge.address import Address, Reserved, UnixAddress
 from wiretape.edge.connection import Server
+from wiretape.edge.serving import Handler
 from wiretape.edge.tls import cut
 
 # aiohttp would print the raw bytes of a request it cannot read, and a key may stand in them.
@@ -138,7 +138,7 @@ class Site(web.SockSite):
 
 
 async def traffic(
-    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+    handler: Handler,
     reserved: Reserved,
     options: EdgeOptions,
     tls: ssl.SSLContext | None = None,

@@ -185,6 +185,10 @@ class Played:
         if self._interaction.how is Ended.CLIENT_LEFT:
             await loop.create_future()  # what came next was never recorded: silence until the client goes
 
+    def taken(self) -> Chunk | None:
+        """Give nothing: each piece has its time."""
+        return None
+
     def close(self) -> None:
         """Have nothing to let go."""
 

@@ -31,7 +31,7 @@ from wiretape.errors import (
     UpstreamTorn,
     WiretapeError,
 )
-from wiretape.exchange import Answer, Ending, Head, How, Request
+from wiretape.exchange import Answer, Chunk, Ending, Head, How, Request
 from wiretape.runs.observer import Runs, Watch
 from wiretape.runs.report import ExchangeReport
 from wiretape.wire.rules import check
@@ -77,7 +77,7 @@ class Relay:
         """Bytes that clients have not taken yet; callable from any thread."""
         return sum(passage.buffered_bytes for passage in tuple(self._passages))
 
-    async def __call__(self, raw: web.BaseRequest) -> web.StreamResponse:
+    async def __call__(self, raw: web.BaseRequest) -> Relayed:
         """Answer one request."""
         passage = self._passage(raw)
         self._passages.add(passage)
@@ -122,7 +122,8 @@ class Relay:
         if self.active >= self.options.streams_max:
             raise Overloaded(f"{self.options.streams_max} exchanges are in flight (streams_max); try again in a moment")
         request = scoped(arrived) if self.source.has_sessions else arrived
-        return structs.replace(request, upstream=self.source.behind(request))
+        upstream = self.source.behind(request)
+        return request if upstream == request.upstream else structs.replace(request, upstream=upstream)
 
 
 class Passage:
@@ -132,32 +133,30 @@ class Passage:
         self._relay = relay
         self._raw = raw
         self._refused: WiretapeError | None = None
-        self._watch: Watch | None = None
-        self._request = self._seen(arrive(raw))
+        self._request, self._watch = self._seen(arrive(raw))
         self._tee = Tee() if self._watch is None else Tee(self._watch)
         options = relay.options
         self._upload = Upload(raw, self._tee, idle_s=options.body_idle_s, rate_min=options.body_rate_min)
         self._meter = Meter(self._request)
         self._response: Relayed | None = None
 
-    def _seen(self, arrived: Request) -> Request:
+    def _seen(self, arrived: Request) -> tuple[Request, Watch | None]:
         """Admit a request, and have its run followed where anybody listens."""
         source, told = self._relay.source, self._relay.told
         if told is None:
-            return self._admitted(arrived)
+            return self._admitted(arrived), None
         runs, reports = told
         reports.learn(arrived)
         request = self._admitted(arrived)
         request = structs.replace(request, trace=trace(request, runs.joined(request), new_bits))
-        self._watch = runs.watch(request, mode=source.name, cassette=source.cassette)
-        return request
+        return request, runs.watch(request, mode=source.name, cassette=source.cassette)
 
     @property
     def buffered_bytes(self) -> int:
         """What the client has not taken yet."""
         return 0 if self._response is None else self._response.buffered_bytes
 
-    async def run(self) -> web.StreamResponse:
+    async def run(self) -> Relayed:
         """Carry the exchange to its end, whatever that is."""
         how, code = How.CANCELLED, None
         try:
@@ -210,18 +209,27 @@ class Passage:
         return opened
 
     def _begin(self, response: Relayed, answer: Answer) -> None:
+        """Send the head, in one call with what has come of the body."""
         self._response = response
-        response.begin()
-        self._meter.answered(answer.head, time.monotonic_ns())
+        first = answer.taken()
+        response.begin(b"" if first is None else first.data)
+        now_ns = time.monotonic_ns()
+        self._meter.answered(answer.head, now_ns)
         self._tee.head(answer.head)
+        if first is not None:
+            self._passed(first, now_ns)
+
+    def _passed(self, chunk: Chunk, now_ns: int) -> None:
+        self._meter.passed(chunk, now_ns)
+        self._tee.chunk(chunk)
 
     async def _pump(self, answer: Answer, response: Relayed) -> tuple[How, str | None]:
         try:
             async for chunk in answer.chunks():
                 response.put(chunk.data)
-                self._meter.passed(chunk, time.monotonic_ns())
-                self._tee.chunk(chunk)
-                await response.drain()
+                self._passed(chunk, time.monotonic_ns())
+                if not response.has_room:
+                    await response.drain()
         except UpstreamTorn as error:
             response.tear()
             return self._torn(error)

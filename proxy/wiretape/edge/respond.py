@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 
 from aiohttp import HttpVersion11, web
-from aiohttp.abc import AbstractStreamWriter
 
 from wiretape.edge.refusal import refusal
 from wiretape.edge.tls import cut, unsent
@@ -22,11 +21,10 @@ LINGER_S = 1.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-class Relayed(web.StreamResponse):
+class Relayed:
     """A response that is written as it is told; the server only learns whether the connection lives on."""
 
     def __init__(self, raw: web.BaseRequest, head: Head, *, keep_alive: bool = True) -> None:
-        super().__init__(status=head.status)
         self._raw = raw
         modern = raw.version >= HttpVersion11
         is_last = not raw.keep_alive or ("Transfer-Encoding" in raw.headers and not _ended_bare(raw))
@@ -45,27 +43,29 @@ class Relayed(web.StreamResponse):
         transport = self._raw.transport
         return 0 if transport is None else unsent(transport)
 
-    def begin(self) -> None:
-        """Send the head at once, so that the client learns of it when we do."""
-        self._send(self._framed.head)
+    def begin(self, data: bytes = b"") -> None:
+        """Send the head at once, so that the client learns of it when we do, and what is there of the body with it."""
+        self._send(self._framed.head + self._in_frame(data) if data else self._framed.head)
 
     def put(self, data: bytes) -> None:
         """Hand body bytes to the transport; raises ConnectionError when the client is gone."""
-        match self._framed.framing:
-            case Framing.CHUNKED:
-                self._send(b"%x\r\n%b\r\n" % (len(data), data))
-            case Framing.LENGTH | Framing.CLOSE:
-                self._send(data)
-            case Framing.EMPTY:
-                """No body byte may follow this head (RFC 9112 section 6.3)."""
+        if self._framed.framing is not Framing.EMPTY:
+            self._send(self._in_frame(data))
+
+    def _in_frame(self, data: bytes) -> bytes:
+        framing = self._framed.framing
+        if framing is Framing.CHUNKED:
+            return b"%x\r\n%b\r\n" % (len(data), data)
+        return b"" if framing is Framing.EMPTY else data  # RFC 9112 section 6.3: nothing may follow such a head
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the client takes what it is given: else `drain`."""
+        return not self._raw.protocol.writing_paused
 
     async def drain(self) -> None:
         """Wait until the client has room again: the upstream is not read meanwhile."""
-        await self._raw.writer.drain()
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Leave the head alone: it is long gone when aiohttp asks."""
-        return None
+        await self._raw.protocol._drain_helper()  # noqa: SLF001  what its writer does, which is not made here
 
     def finish(self) -> None:
         """End the body, unless it was torn."""
@@ -73,8 +73,11 @@ class Relayed(web.StreamResponse):
             self._send(b"0\r\n\r\n")
         self._ended = True
 
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Be done, as aiohttp says; after a last answer stay until the client has closed, or `LINGER_S` long.
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Leave the head alone: it is long gone when aiohttp asks."""
+
+    async def write_eof(self) -> None:
+        """Be done; after a last answer stay until the client has closed, or `LINGER_S` long.
 
         Closing on bytes that were not read would reset the connection, and the answer might be lost (RFC 9112
         section 9.6).
@@ -127,6 +130,5 @@ def refuse(
     head, body = refusal(error, time.monotonic_ns())
     head = head if told is None else told(head)
     response = Relayed(raw, head, keep_alive=error.keeps_connection)
-    response.begin()
-    response.put(body)
+    response.begin(body)
     return response, head

@@ -22,7 +22,7 @@ Report = ExchangeReport | RunReport
 Clock = Callable[[], float]
 
 _REST_S = 0.05
-"""Seconds a sink's thread rests once nothing waits: woken by each report it would cost traffic more than it does itself.
+"""Seconds a sink's thread rests once nothing waits: woken by each report, it would cost more than it does itself.
 
 What waits meanwhile counts against `queue_max`; a report that comes after a rest is delivered at once.
 """

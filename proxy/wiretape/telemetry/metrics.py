@@ -45,8 +45,7 @@ class Known:
 
 
 class MetricSink:
-    """Feeds the instruments of one meter, whose provider was given `tally.VIEWS`; what it has counted it hands over
-    when it is read.
+    """Feeds the instruments of one meter, whose provider was given `tally.VIEWS`, whenever somebody reads them.
 
     Tokens and runs are counted from run reports alone, never for a foreign run, and no id is ever an attribute.
     """

@@ -110,20 +110,20 @@ def telemetry(  # noqa: PLR0913 - one argument for each thing it is put together
     peers: Peers,
     environ: Mapping[str, str],
     exporter: SpanExporter | None = None,
-    lines: TextIO | None = None,
+    log: TextIO | None = None,
 ) -> Telemetry:
     """Build the log, span and metric sinks.
 
     Spans are made only where they go somewhere: to a collector (`OTEL_EXPORTER_OTLP_ENDPOINT`,
     `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` or `OTEL_TRACES_EXPORTER=otlp`), or to an in-process `exporter`. Metrics are
-    always there for Prometheus, and go to a collector by the same rules. `OTEL_SDK_DISABLED` leaves the log alone; `enabled = false`
-    leaves nothing. The log goes to `lines`, where those are given, and else through the `logger`.
+    always there for Prometheus, and go to a collector by the same rules. `OTEL_SDK_DISABLED` leaves the log alone;
+    `enabled = false` leaves nothing. Log lines go to `log` where that is given, and else through the `logger`.
     `environ` decides what is built; how an exporter behaves, the SDK reads from the process's own environment.
     Raises ConfigError for an exporter or a protocol that is not there.
     """
     registry = CollectorRegistry()
-    log = LogSink(logger) if lines is None else log_sink(logger, lines)
-    sinks: list[Sink] = [log] if log is not None and options.enabled else []
+    lines = LogSink(logger) if log is None else log_sink(logger, log)
+    sinks: list[Sink] = [lines] if lines is not None and options.enabled else []
     if not options.enabled or environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
         behind = _Behind(registry=registry, shutdowns={}, lost=lambda: 0)
         return Telemetry(sinks, behind, logger, options.warn_every_s)

@@ -44,16 +44,14 @@ class Spread:
         self._histogram = histogram
         self._bounds = bounds
         self._attributes = attributes
-        self._reset()
+        self._buckets = [0] * (len(bounds) + 1)
+        self._total, self._least, self._most = 0.0, math.inf, -math.inf
 
     def add(self, value: float) -> None:
         """Count a value."""
         self._buckets[bisect_left(self._bounds, value)] += 1
         self._total += value
-        if value < self._least:
-            self._least = value
-        if value > self._most:
-            self._most = value
+        self._least, self._most = min(self._least, value), max(self._most, value)
 
     def hand_over(self) -> None:
         """Record what was counted, and begin anew."""
@@ -74,7 +72,7 @@ class Count:
     def __init__(self, counter: Counter, attributes: Attributes) -> None:
         self._counter = counter
         self._attributes = attributes
-        self._total = 0
+        self._total: float = 0
 
     def add(self, amount: float) -> None:
         """Count some."""
@@ -90,15 +88,20 @@ class Count:
 class _Aggregated(_ExplicitBucketHistogramAggregation):
     """The SDK's buckets, to which a `Bulk` adds its own."""
 
-    def aggregate(self, measurement: Any, should_sample_exemplar: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002  as the SDK has it
+    _value: Any  # the SDK's annotations of these are too narrow
+    _sum: Any
+    _min: float
+    _max: float
+
+    def aggregate(self, measurement: Any, should_sample_exemplar: bool = True) -> None:  # noqa: ANN401  as the SDK has it
         """Add a value, or many at once."""
         value = measurement.value
         if type(value) is not Bulk:
             super().aggregate(measurement, should_sample_exemplar)
             return
         with self._lock:
-            held = self._value or self._get_empty_bucket_counts()
-            self._value = [one + more for one, more in zip(held, value.buckets, strict=True)]
+            buckets = self._value or self._get_empty_bucket_counts()
+            self._value = [one + more for one, more in zip(buckets, value.buckets, strict=True)]
             self._sum += value
             self._min, self._max = min(self._min, value.least), max(self._max, value.most)
 

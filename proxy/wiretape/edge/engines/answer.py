@@ -73,9 +73,7 @@ class FastAnswer:
     async def chunks(self) -> AsyncIterator[Chunk]:
         """Give what each read brought; raises UpstreamTorn where the body breaks off or stalls."""
         while True:
-            if self._ready:
-                chunk = self._ready.popleft()
-                self._make_room(len(chunk.data))
+            if (chunk := self.taken()) is not None:
                 yield chunk
             elif self._error is not None:
                 raise self._error
@@ -85,6 +83,14 @@ class FastAnswer:
                 self._waiting_since_s = self._loop.time()
                 await self._wait()
                 self._waiting_since_s = NOT_WAITING
+
+    def taken(self) -> Chunk | None:
+        """Give what a read has brought already."""
+        if not self._ready:
+            return None
+        chunk = self._ready.popleft()
+        self._make_room(len(chunk.data))
+        return chunk
 
     def close(self) -> None:
         """Close the connection, unless the answer has ended and the pool has it back; idempotent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Awaitable
 from typing import Any
 
 from wiretape.edge.engines.connection import Connection
@@ -59,8 +60,8 @@ class Pool:
 
     async def _reached(self, race: Race) -> Connection:
         if self._options.socket is not None:
-            loop = asyncio.get_running_loop()
-            _, connection = await loop.create_unix_connection(lambda: Connection(self), self._options.socket)
+            loop, connection = asyncio.get_running_loop(), Connection(self)
+            await self._made(connection, loop.create_unix_connection(lambda: connection, self._options.socket))
         else:
             among = await addresses(self._place.host, self._place.port)
             # Nothing races a single address: its connect then costs no task.
@@ -75,7 +76,15 @@ class Pool:
         tls: Any = self._tls and {
             "ssl": self._tls, "server_hostname": self._place.host, "ssl_handshake_timeout": within_s + 1
         }  # fmt: skip
-        _, connection = await loop.create_connection(lambda: Connection(self), *at, **(tls or {}))
+        connection = Connection(self)
+        return await self._made(connection, loop.create_connection(lambda: connection, *at, **(tls or {})))
+
+    async def _made(self, connection: Connection, making: Awaitable[object]) -> Connection:
+        try:
+            await making
+        except BaseException:
+            self.gone(connection)  # uvloop closes one whose making was cancelled, and tells it nothing of it
+            raise
         return connection
 
     def keep(self, connection: Connection) -> None:

@@ -113,6 +113,10 @@ class ClientAnswer:
         except (aiohttp.ClientError, OSError) as error:
             raise UpstreamTorn(f"the upstream's body broke off: {str(error) or type(error).__name__}") from error
 
+    def taken(self) -> Chunk | None:
+        """Give nothing: aiohttp's reader tells only whoever waits."""
+        return None
+
     def close(self) -> None:
         """Give the connection back when the body was read to its end, and close it otherwise."""
         self._alarm.cancel()
