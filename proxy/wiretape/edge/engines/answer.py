@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 
+from wiretape.edge.engines.alarm import Alarm
 from wiretape.edge.engines.connection import Connection
 from wiretape.edge.engines.pool import Pool
 from wiretape.edge.engines.sending import broken_off, pieces
@@ -24,8 +25,8 @@ CHUNK_COST_BYTES = 160
 class FastAnswer:
     """An answer on its way; each read of the socket becomes one chunk at most, and wakes its reader once at most.
 
-    One timer serves the whole exchange. It is wound anew when the request was sent and when the head has come; between
-    chunks it only looks how long somebody has been waiting.
+    The connection's one alarm serves the whole exchange. It is wound anew when the request was sent and when the head
+    has come; between chunks it only looks how long somebody has been waiting.
     """
 
     head: Head
@@ -46,7 +47,8 @@ class FastAnswer:
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._waiting_since_s = NOT_WAITING
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: Alarm | None = connection.alarm
+        """None once the connection is another's, or nobody's."""
         self._upload: asyncio.Task[None] | None = None
         self.was_begun = False
         """Whether a byte of the answer has come."""
@@ -94,7 +96,7 @@ class FastAnswer:
 
     def close(self) -> None:
         """Close the connection, unless the answer has ended and the pool has it back; idempotent."""
-        self._unwind()
+        self._silence()
         self._parser.release()
         if self._upload is not None:
             self._upload.cancel()
@@ -168,7 +170,7 @@ class FastAnswer:
     def _end(self) -> None:
         """Give the connection back where request and answer were whole; otherwise `close` will close it."""
         self._is_whole = True
-        self._unwind()
+        self._silence()
         self._pool.counts.trailers += self._parser.trailers
         self._parser.release()
         if self._connection is not None and self._parser.reusable and self._upload is None:
@@ -220,13 +222,16 @@ class FastAnswer:
             self._waiter.set_result(None)
 
     def _wind(self, wait_s: float) -> None:
-        self._unwind()
-        self._alarm = self._loop.call_later(wait_s, self._ring)
+        if self._alarm is not None:
+            self._alarm.wind(wait_s, self._ring)
 
     def _unwind(self) -> None:
         if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+            self._alarm.unwind()
+
+    def _silence(self) -> None:
+        self._unwind()
+        self._alarm = None
 
     def _ring(self) -> None:
         if not self._has_head:

@@ -7,6 +7,8 @@ import select
 import ssl
 from typing import Protocol, cast
 
+from wiretape.edge.engines.alarm import Alarm
+
 
 class Carried(Protocol):
     """The exchange that a connection carries; every call comes from the loop, and none may raise."""
@@ -42,6 +44,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._room: asyncio.Future[None] | None = None
         self._poll = select.poll()
+        self.alarm = Alarm(self._loop)
         self.transport: asyncio.Transport
         self.exchange: Carried | None = None
         self.is_lost = False
@@ -70,6 +73,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End; an upstream that had ended its side has been let go before, so whatever is still carried is cut."""
         self._lose(exc or _cut())
+        self.alarm.stop()
         self._keeper.gone(self)
 
     def pause_writing(self) -> None:
