@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
+from typing import TypeVar
 
 from wiretape.exchange import Chunk, Ending, Head, Observer
+
+Piece = TypeVar("Piece", Chunk, Head, Ending)
+
+_SENT, _HEAD, _END = attrgetter("sent"), attrgetter("head"), attrgetter("end")
 
 
 class Tee:
@@ -21,11 +27,11 @@ class Tee:
 
     def sent(self, chunk: Chunk) -> None:
         """Tell of a piece of the request's body that was passed on."""
-        self._each(lambda observer: observer.sent(chunk))
+        self._each(_SENT, chunk)
 
     def head(self, head: Head) -> None:
         """Tell of the response's head."""
-        self._each(lambda observer: observer.head(head))
+        self._each(_HEAD, head)
 
     def chunk(self, chunk: Chunk) -> None:
         """Tell of a piece of the response's body that the client was given."""
@@ -38,12 +44,12 @@ class Tee:
 
     def end(self, ending: Ending) -> None:
         """Tell how it ended."""
-        self._each(lambda observer: observer.end(ending))
+        self._each(_END, ending)
 
-    def _each(self, tell: Callable[[Observer], None]) -> None:
+    def _each(self, told: Callable[[Observer], Callable[[Piece], None]], piece: Piece) -> None:
         for observer in tuple(self._observers):
             try:
-                tell(observer)
+                told(observer)(piece)
             except Exception as error:  # noqa: BLE001  as above
                 self._drop(observer, error)
 

@@ -32,7 +32,7 @@ def ask(method: str, target: str, host: str, headers: Headers, *, has_body: bool
     if _MIGHT_END_THE_LINE.search(method + target) is not None:
         raise BadRequest("the request line holds a space or a control character; percent-encode it")
     length = _length(values(headers, b"content-length"), has_body=has_body)
-    lines = [f"{method} {target} HTTP/1.1\r\nHost: {host}".encode(), *[b"%b: %b" % field for field in headers]]
+    lines = [f"{method} {target} HTTP/1.1\r\nHost: {host}".encode(), *[b": ".join(field) for field in headers]]
     if length is None:
         lines.append(b"Transfer-Encoding: chunked")
     head = b"\r\n".join((*lines, b"\r\n"))

@@ -47,7 +47,7 @@ def frame(head: Head, *, method: str, modern: bool, keep_alive: bool) -> Framed:
     keep_alive = keep_alive and framing is not Framing.CLOSE
     fields = (*_forwarded(kept, framing), *_hop(framing, modern=modern, keep_alive=keep_alive))
     lines = [f"HTTP/1.1 {head.status} {head.reason}".encode("utf-8", "surrogateescape")]
-    lines += [b"%b: %b" % field for field in fields]
+    lines += [b": ".join(field) for field in fields]
     text = b"\r\n".join((*lines, b"\r\n"))
     # Counted rather than looked for in each field: one with a line break has one more than we wrote.
     if text.count(b"\r") != len(lines) + 1 or text.count(b"\n") != len(lines) + 1 or b"\0" in text:
