@@ -290,9 +290,9 @@ async def test_cassette_show_is_readable(tmp_path: Path) -> None:
 
 async def test_cassette_import_makes_a_cassette_once(tmp_path: Path) -> None:
     source = Path(__file__).parents[1] / "data" / "vcr-text-run.yaml"
-    ran = await wiretape("cassette", "import", str(source), "old", cwd=tmp_path)
+    ran = await wiretape("cassette", "import", str(source), "--into", "old", cwd=tmp_path)
     assert (ran.code, ran.out) == (0, "3 interactions in cassettes/old.tape.jsonl\n")
-    again = await wiretape("cassette", "import", str(source), "old", cwd=tmp_path)
+    again = await wiretape("cassette", "import", str(source), "--into", "old", cwd=tmp_path)
     assert again.code == 2
     assert "is there already" in again.err
 

@@ -7,23 +7,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from wiretape import __version__
-from wiretape.cassette.convert import vcr
 from wiretape.cassette.show import Summary
 from wiretape.cassette.show import show as lines_of
-from wiretape.edge.store import journal_path, listing, load, seal_journal, stem_of, tape_path, write_tape
-from wiretape.errors import CassetteError, ImportRefused
-
-FORMATS = {"vcr": vcr.read}
-
-dir_option = click.option(
-    "--cassette-dir",
-    envvar="WIRETAPE_CASSETTE_DIR",
-    type=click.Path(path_type=Path),
-    default=Path("cassettes"),
-    show_default=True,
-    help="Where a bare cassette name lies",
-)
+from wiretape.cli.convert import import_command
+from wiretape.cli.options import cassette_dir_option
+from wiretape.edge.store import journal_path, listing, load, seal_journal, stem_of, tape_path
 
 
 @click.group()
@@ -31,8 +19,11 @@ def cassette() -> None:
     """Look after recordings."""
 
 
+cassette.add_command(import_command)
+
+
 @cassette.command(name="ls")
-@dir_option
+@cassette_dir_option
 @click.option("--json", "as_program", is_flag=True, help="JSON for programs")
 def list_command(cassette_dir: Path, *, as_program: bool) -> None:
     """List the cassettes of a folder.
@@ -52,7 +43,7 @@ def list_command(cassette_dir: Path, *, as_program: bool) -> None:
 
 @cassette.command()
 @click.argument("name")
-@dir_option
+@cassette_dir_option
 def show(name: str, cassette_dir: Path) -> None:
     """Show requests, answers, and frames with their times.
 
@@ -67,31 +58,9 @@ def show(name: str, cassette_dir: Path) -> None:
     )
 
 
-@cassette.command(name="import")
-@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("name", required=False)
-@dir_option
-@click.option("--format", "kind", type=click.Choice(list(FORMATS)), default="vcr", show_default=True)
-def import_command(source: Path, name: str | None, cassette_dir: Path, kind: str) -> None:
-    """Make a cassette of another tool's recording; VCR.py YAML needs the extra `yaml`.
-
-    \b
-    Example:
-      wiretape cassette import tests/cassettes/test_run.yaml old-run
-    """  # noqa: D301  as above
-    path = tape_path(stem_of(name or source.stem, cassette_dir))
-    if path.exists():
-        raise CassetteError(f"{path} is there already: give another NAME, or remove it first")
-    tape = FORMATS[kind](_text(source), f"wiretape {__version__}, imported from {source.name}")
-    sealed = write_tape(tape, path)
-    for note in tape.notes:
-        click.echo(f"note: {note}", err=True)
-    click.echo(f"{sealed.interactions} interactions in {sealed.path}")
-
-
 @cassette.command()
 @click.argument("name")
-@dir_option
+@cassette_dir_option
 def seal(name: str, cassette_dir: Path) -> None:
     """Seal the journal that a crash left behind.
 
@@ -101,13 +70,6 @@ def seal(name: str, cassette_dir: Path) -> None:
     """  # noqa: D301  as above
     sealed = seal_journal(stem_of(name, cassette_dir))
     click.echo(f"{sealed.interactions} interactions in {sealed.path}, {sealed.incomplete} incomplete")
-
-
-def _text(source: Path) -> str:
-    try:
-        return source.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImportRefused(f"{source} cannot be read as UTF-8 text") from error
 
 
 def _rows(found: list[Summary]) -> list[str]:

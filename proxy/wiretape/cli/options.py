@@ -42,3 +42,14 @@ def effective(flags: Mapping[str, Any]) -> Effective:
     """Read the configuration; a flag that was not given says nothing."""
     given = {name: value for name, value in flags.items() if value is not None and value != ()}
     return load({name: value for name, value in given.items() if name != "file"}, os.environ, flags.get("file"))
+
+
+cassette_dir_option = click.option(
+    "--cassette-dir",
+    envvar="WIRETAPE_CASSETTE_DIR",
+    type=click.Path(path_type=Path),
+    default=Path("cassettes"),
+    show_default=True,
+    help="Where a bare cassette name lies",
+)
+"""For the commands that look after recordings and run no proxy."""

@@ -1,13 +1,16 @@
 """What every imported format comes to: exchanges in the order of the file, recorded as if they passed through.
 
 An import goes through the recorder's own Take, so there is one place where bodies are decoded and secrets taken
-out. The sources have no times: each frame is one read without a gap, and the times are marked unknown.
+out. Times are those that the source has; where it has none, each frame is one read without a gap and the times are
+marked unknown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
+from datetime import UTC, datetime
+from itertools import accumulate
+from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,9 +27,17 @@ from wiretape.wire.sse import Framer
 
 LIMITS = RecordLimits(body_bytes_max=64 << 20, frame_bytes_max=16 << 20)
 """Larger than for live traffic: a person waits for it, and nothing else does."""
+NAMED_MAX = 5
+"""Interactions that one note names by number; the rest it counts."""
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 _CODING = frozenset({b"content-encoding"})
+_NS_PER_MS = 1_000_000
+_MS_MAX = 1 << 40
+"""Longer times, some 35 years, are mistakes of the source."""
+
+Reads = tuple[tuple[int, int], ...]
+"""(ms since the last, bytes) for each read."""
 
 
 class Foreign(Struct, frozen=True, kw_only=True):
@@ -39,41 +50,58 @@ class Foreign(Struct, frozen=True, kw_only=True):
     status: int
     headers: Headers
     body: bytes
+    how: How = How.COMPLETE
+    session: str = "default"
+    began: float | None = None
+    """When it began, in seconds since 1970."""
+    took_ms: int | None = None
+    """How long the whole answer took: the time of a body that came whole, nothing for a stream."""
+    reads: Reads = ()
+    """When each piece of the body came, where the source says so."""
+    missing: str = ""
+    """Why it cannot be taken over, although the rest of the file can."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of it."""
 
 
 def tape_of(exchanges: Sequence[Foreign], header: Header) -> Tape:
     """The Tape of these exchanges; its upstream is the first one's origin. Raises ImportRefused."""
     secrets = Secrets(LIMITS.secrets_max)
-    played = [_interaction(index, exchange, secrets) for index, exchange in enumerate(exchanges, 1)]
-    origins = [_origin(exchange.url) for exchange in exchanges]
-    upstream = origins[0] if origins else header.upstream
-    notes = (*_notes(origins, upstream), *_unread(played))
-    return Tape(header=replace(header, upstream=upstream), interactions=tuple(played), notes=notes)
+    numbered = [(index, one) for index, one in enumerate(exchanges, 1) if not one.missing]
+    began_s = _began_s(exchanges)
+    played = tuple(_interaction(index, one, began_s, secrets) for index, one in numbered)
+    origins = [(index, _origin(one.url)) for index, one in numbered]
+    upstream = origins[0][1] if origins else header.upstream
+    header = replace(header, upstream=upstream, recorded=header.recorded or _recorded(began_s))
+    notes = (*_said(exchanges), *_elsewhere(origins, upstream), *_unread(played))
+    return Tape(header=header, interactions=played, notes=notes)
 
 
-def _interaction(index: int, exchange: Foreign, secrets: Secrets) -> Interaction:
+def _interaction(index: int, exchange: Foreign, began_s: int | None, secrets: Secrets) -> Interaction:
     try:
-        lines = [header_line(Header()), *_lines(index, exchange, secrets)]
+        lines = [header_line(Header()), *_lines(index, exchange, _since_ms(exchange, began_s), secrets)]
         (interaction,) = read(b"".join(lines), "its lines").interactions
     except (BodyTooLarge, FrameTooLarge, DecodeFailed, CassetteError, ValueError) as error:
         raise ImportRefused(f"Interaction {index} cannot be taken over: {str(error).rstrip('.')}.") from error
-    return replace(interaction, times_known=False)
+    return replace(interaction, times_known=_is_timed(exchange))
 
 
-def _lines(index: int, exchange: Foreign, secrets: Secrets) -> list[bytes]:
+def _lines(index: int, exchange: Foreign, t0_ms: int, secrets: Secrets) -> list[bytes]:
     headers = _without_stale_coding(without(exchange.headers, _FRAMING), exchange.body)
-    request = Request(exchange.method, _target(exchange.url), _request_headers(exchange), 0, 0)
-    take = Take(index, request, 0, secrets, LIMITS)
+    request = Request(
+        exchange.method, _target(exchange.url), _request_headers(exchange), 0, 0, session=exchange.session
+    )
+    take = Take(index, request, t0_ms, secrets, LIMITS)
     lines = take.sent(Chunk(exchange.request_body, 0)) + take.head(Head(exchange.status, headers, 0))
-    for piece in _pieces(headers, exchange.body):
-        lines += take.chunk(Chunk(piece, 0))
-    return lines + _ended(take)
+    for at_ms, piece in _pieces(exchange, headers):
+        lines += take.chunk(Chunk(piece, at_ms * _NS_PER_MS))
+    return lines + _ended(take, exchange.how)
 
 
-def _ended(take: Take) -> list[bytes]:
+def _ended(take: Take, how: How) -> list[bytes]:
     """An answer in a coding that cannot be undone is not taken over: nobody could redact it."""
     try:
-        return take.end(Ending(How.COMPLETE, 0))
+        return take.end(Ending(how, 0))
     except DecodeFailed:
         return take.cut()
 
@@ -82,13 +110,30 @@ def _request_headers(exchange: Foreign) -> Headers:
     return _without_stale_coding(without(exchange.request_headers, _FRAMING), exchange.request_body)
 
 
-def _pieces(headers: Headers, body: bytes) -> Iterator[bytes]:
-    """An event stream by frame, any other body whole."""
-    if not is_event_stream(headers) or coding(headers) is not None:
-        yield from (body,) if body else ()
-        return
-    framer = Framer(LIMITS.frame_bytes_max)
-    yield from (frame.raw for frame in (*framer.feed(body), *framer.finish()))
+def _pieces(exchange: Foreign, headers: Headers) -> Iterator[tuple[int, bytes]]:
+    """The reads as they came; else an event stream by frame, and any other body whole."""
+    if exchange.reads and _is_timed(exchange):
+        yield from _as_read(exchange)
+    elif not is_event_stream(headers) or coding(headers) is not None:
+        yield from ((exchange.took_ms or 0, exchange.body),) if exchange.body else ()
+    else:
+        framer = Framer(LIMITS.frame_bytes_max)
+        yield from ((0, frame.raw) for frame in (*framer.feed(exchange.body), *framer.finish()))
+
+
+def _as_read(exchange: Foreign) -> Iterator[tuple[int, bytes]]:
+    gaps, sizes = zip(*exchange.reads, strict=True)
+    for at_ms, size, end in zip(accumulate(gaps), sizes, accumulate(sizes), strict=True):
+        yield at_ms, exchange.body[end - size : end]
+
+
+def _is_timed(exchange: Foreign) -> bool:
+    """Whether the source says when the body came; reads that do not fit the body say nothing."""
+    if exchange.reads:
+        fits = sum(size for _, size in exchange.reads) == len(exchange.body)
+        usual = all(size >= 0 and 0 <= gap <= _MS_MAX for gap, size in exchange.reads)
+        return fits and usual
+    return exchange.took_ms is not None and exchange.took_ms <= _MS_MAX and not is_event_stream(exchange.headers)
 
 
 def _without_stale_coding(headers: Headers, body: bytes) -> Headers:
@@ -113,20 +158,65 @@ def _decodes(headers: Headers, body: bytes) -> bool:
     return bool(body)
 
 
+def _began_s(exchanges: Sequence[Foreign]) -> int | None:
+    """The whole second in which the recording began; None where the source does not say."""
+    return min((int(one.began) for one in exchanges if one.began is not None), default=None)
+
+
+def _since_ms(exchange: Foreign, began_s: int | None) -> int:
+    if exchange.began is None or began_s is None:
+        return 0
+    return min(round((exchange.began - began_s) * 1000), _MS_MAX)
+
+
+def _recorded(began_s: int | None) -> str:
+    """A header's time; none where no calendar has it."""
+    try:
+        return "" if began_s is None else datetime.fromtimestamp(began_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise ImportRefused("its URL cannot be read") from error
+
+
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    parts = _split(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else ""
 
 
 def _target(url: str) -> str:
-    parts = urlsplit(url)
+    parts = _split(url)
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def _notes(origins: Sequence[str], upstream: str) -> Iterator[str]:
-    for index, origin in enumerate(origins, 1):
-        if origin != upstream:
-            yield f"Interaction {index} was recorded from {origin}; replay answers it by its path alone."
+def _said(exchanges: Sequence[Foreign]) -> Iterator[str]:
+    for index, one in enumerate(exchanges, 1):
+        if one.missing:
+            yield f"Interaction {index} is left out: {one.missing}."
+        yield from (f"Interaction {index}: {note}" for note in one.notes)
+
+
+def _elsewhere(origins: Sequence[tuple[int, str]], upstream: str) -> Iterator[str]:
+    """One note for each further origin, however many interactions it has."""
+    found: dict[str, list[int]] = {}
+    for index, origin in origins:
+        found.setdefault(origin, []).append(index)
+    for origin, indexes in found.items():
+        if origin and origin != upstream:
+            yield f"{_named(indexes)} recorded from {origin}; replay answers by the path alone."
+
+
+def _named(indexes: Sequence[int]) -> str:
+    if len(indexes) == 1:
+        return f"Interaction {indexes[0]} was"
+    rest = len(indexes) - NAMED_MAX
+    named = ", ".join(map(str, indexes[:NAMED_MAX]))
+    return f"Interactions {named}{f' and {rest} more' if rest > 0 else ''} were"
 
 
 def _unread(played: Sequence[Interaction]) -> Iterator[str]:

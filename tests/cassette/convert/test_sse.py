@@ -1,0 +1,57 @@
+import pytest
+
+from support.tapes import only
+from wiretape.cassette.convert import sse
+from wiretape.cassette.convert.formats import read
+from wiretape.cassette.format import Ended
+from wiretape.errors import ImportRefused
+
+STREAM = b'event: thread.run.created\ndata: {"id":"run_abc123"}\n\n: keep-alive\n\nevent: done\ndata: [DONE]\n\n'
+
+
+def test_a_stream_becomes_the_answer_to_one_request() -> None:
+    imported = read(STREAM)
+    one = only(imported.tape)
+    assert (imported.kind, one.body, one.how, len(one.frames)) == ("sse", STREAM, Ended.COMPLETE, 3)
+    assert (one.method, one.target, one.request_body) == ("POST", "/v1/threads/runs", b'{"stream":true}')
+    assert (imported.tape.notes, imported.tape.header.upstream, one.times_known) == ((), "", False)
+
+
+def test_the_request_can_be_said() -> None:
+    asked = sse.Asked(method="GET", url="https://api.example.com/v1/x?a=1", body=b"")
+    tape = read(STREAM, asked=asked).tape
+    one = only(tape)
+    assert (one.method, one.target, one.request_headers) == ("GET", "/v1/x?a=1", ())
+    assert tape.header.upstream == "https://api.example.com"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"data: 1\n\n", b"\xef\xbb\xbfdata: 1\n\n", b"\r\n\ndata: 1\r\n\r\n", b": hi\n\ndata:1\n\n",
+     b"id: 1\ndata: \xff\n\n", b"retry: 3\rdata: 1\r\r"],
+)  # fmt: skip
+def test_the_bytes_are_taken_as_they_are(data: bytes) -> None:
+    assert only(read(data).tape).body == data
+
+
+def test_a_stream_without_blank_lines_is_one_event_and_is_told() -> None:
+    merged = b"event: a\ndata: 1\nevent: b\ndata: 2"
+    tape = read(merged).tape
+    assert only(tape).body == merged
+    assert tape.notes == (
+        "Interaction 1: 1 of its blocks hold several `event` lines: without blank lines a client sees one event.",
+        "Interaction 1: Its last event ends without a blank line: a browser drops it.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"event: a\n\n", "no line of it begins with `data:`"),
+        (b": only a comment\n\n", "no line of it begins with `data:`"),
+        (b"data: " + b"x" * (17 << 20), "A block of this event stream is over"),
+    ],
+)
+def test_what_is_no_stream_is_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(ImportRefused, match=reason):
+        read(data)
