@@ -56,6 +56,17 @@ async def test_the_readmes_commands_work_as_printed(tmp_path: Path) -> None:
         assert process.returncode == 0, f"{block}\n{said.decode()}"
 
 
+async def test_the_commands_of_the_cassettes_page_work_as_printed(tmp_path: Path) -> None:
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    page = (ROOT / "docs" / "cassette.md").read_text("utf-8").partition("## Import and export")[2]
+    ran = subprocess.run(
+        ["sh", "-ec", blocks(page, "sh")[0]], cwd=tmp_path, capture_output=True, check=False,
+        env=environment(tmp_path, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}"),
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert ran.stdout.decode().splitlines()[-1] == "4 interactions in cassettes/again.tape.jsonl"
+
+
 async def test_the_commands_of_the_sandboxs_page_start_one(tmp_path: Path) -> None:
     """With the script that the page prints."""
     (tmp_path / "rehearsal.toml").write_text(blocks(SANDBOX, "toml")[0], "utf-8")

@@ -122,3 +122,46 @@ def test_a_file_that_cannot_be_read_is_refused(samples: Path, monkeypatch: pytes
 
     monkeypatch.setattr(Path, "read_bytes", failing)
     assert "sse.file: This file cannot be read: Input/output error." in run("import", "sse.file").err
+
+
+@pytest.fixture
+def taped(samples: Path) -> Path:
+    """The samples, and one cassette `all` with a stream and a body."""
+    assert run("import", "vcr.file", "--into", "all").code == 0
+    return samples
+
+
+@pytest.mark.parametrize("kind", ["har", "vcr"])
+def test_a_cassette_is_exported_to_one_file_and_its_losses_are_told(taped: Path, kind: str) -> None:
+    ran = run("export", "all", "--to", "out/all.file", "--format", kind)
+    assert (ran.code, ran.out) == (0, "out/all.file\n")
+    assert formats.read((taped / "out" / "all.file").read_bytes()).kind == kind
+    assert ("note: When it was recorded is not known" in ran.err) == (kind == "har")
+    assert (taped / "out" / "all.file").stat().st_mode & 0o777 == 0o600
+
+
+def test_streams_are_exported_to_a_folder(taped: Path) -> None:
+    ran = run("export", "all", "--to", "streams", "--format", "sse", "--json")
+    report = json.loads(ran.out)
+    assert (report["cassette"], report["files"]) == ("cassettes/all.tape.jsonl", ["streams/1.sse"])
+    assert report["lost"][0] == "1 interactions are left out: they are no event streams."
+    assert (taped / "streams" / "1.sse").read_bytes().startswith(b"event: thread.run.created\n")
+
+
+def test_an_export_writes_over_nothing(taped: Path) -> None:
+    (taped / "there.har").write_text("mine")
+    with pytest.raises(CassetteError, match=r"there\.har: cannot be written: File exists"):
+        run("export", "all", "--to", "there.har", "--format", "har")
+    assert (taped / "there.har").read_text() == "mine"
+
+
+def test_an_export_without_streams_says_so(samples: Path) -> None:
+    run("import", "azure.file", "--into", "plain")
+    with pytest.raises(CassetteError, match="holds no event stream"):
+        run("export", "plain", "--to", "streams", "--format", "sse")
+
+
+def test_what_was_recorded_is_told_by_a_bar_only_to_a_person(samples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convert, "is_watched", lambda: True)
+    assert "Reading" in run("import", "sse.file", "har.file").err
+    assert "Reading" not in run("import", "vcr.file").err

@@ -9,7 +9,7 @@ import msgspec
 
 from wiretape.cassette.show import Summary
 from wiretape.cassette.show import show as lines_of
-from wiretape.cli.convert import import_command
+from wiretape.cli.convert import export_command, import_command
 from wiretape.cli.options import cassette_dir_option
 from wiretape.edge.store import journal_path, listing, load, seal_journal, stem_of, tape_path
 
@@ -20,6 +20,7 @@ def cassette() -> None:
 
 
 cassette.add_command(import_command)
+cassette.add_command(export_command)
 
 
 @cassette.command(name="ls")

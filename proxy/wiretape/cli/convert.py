@@ -1,4 +1,4 @@
-"""`wiretape cassette import`: other tools' recordings become cassettes."""
+"""`wiretape cassette import` and `export`: other tools' recordings become cassettes, and cassettes theirs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import msgspec
 from msgspec import Struct
 
 from wiretape import __version__
+from wiretape.cassette.convert.exports import EXPORTS
 from wiretape.cassette.convert.formats import FORMATS, SOURCE_BYTES_MAX, Imported, read
 from wiretape.cassette.convert.sse import Asked
 from wiretape.cassette.format import Tape, joined
 from wiretape.cli.options import cassette_dir_option
-from wiretape.edge.store import stem_of, tape_path, write_tape
+from wiretape.edge.exporting import write_export
+from wiretape.edge.store import load, stem_of, tape_path, write_tape
 from wiretape.errors import CassetteError, ImportRefused
 
 _LONG_BYTES = 4 << 20
@@ -123,7 +125,7 @@ def _all_read(
     files: Sequence[Path], paths: Sequence[Path], kind: str | None, asked: Asked, refused: list[_Refused]
 ) -> Iterator[_Read]:
     is_long = len(files) > 1 or files[0].stat().st_size > _LONG_BYTES
-    hidden = not (is_long and sys.stderr.isatty())
+    hidden = not (is_long and is_watched())
     with click.progressbar(
         list(zip(files, paths, strict=True)), label="Reading", file=sys.stderr, hidden=hidden
     ) as going:
@@ -132,6 +134,11 @@ def _all_read(
                 yield _Read(file, path, read(_bytes(file), f"wiretape {__version__}, from {file.name}", kind, asked))
             except ImportRefused as error:
                 refused.append(_Refused(str(file), str(error)))
+
+
+def is_watched() -> bool:
+    """Whether a person looks at what goes to stderr."""
+    return sys.stderr.isatty()
 
 
 def _bytes(file: Path) -> bytes:
@@ -172,3 +179,37 @@ def _tell(report: _Report, *, quiet: bool) -> None:
         lost = "" if report.cassettes else "; nothing was written, --keep-going writes the others"
         click.echo(f"{len(report.refused)} of {len(report.refused) + len(report.files)} files refused{lost}", err=True)
         sys.exit(1)
+
+
+class _Out(Struct, frozen=True):
+    """What `export --json` prints."""
+
+    cassette: str
+    files: list[str]
+    lost: tuple[str, ...]
+
+
+@click.command(name="export")
+@click.argument("name")
+@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The file; for sse, the folder")
+@click.option("--format", "kind", required=True, type=click.Choice(list(EXPORTS)), help="What to write")
+@cassette_dir_option
+@click.option("--json", "as_program", is_flag=True, help="JSON for programs")
+def export_command(name: str, target: Path, kind: str, cassette_dir: Path, *, as_program: bool) -> None:
+    """Write a cassette as another tool's recording; what that cannot hold is told.
+
+    HAR for browsers' tools and proxies, VCR.py's YAML (needs the extra `yaml`), or each event stream as its bytes.
+
+    \b
+    Example:
+      wiretape cassette export text-run --to text-run.har --format har
+    """  # noqa: D301  as above
+    path = tape_path(stem_of(name, cassette_dir))
+    exported = EXPORTS[kind](load(path))
+    if not exported.parts:
+        raise CassetteError(f"{path} holds no event stream: nothing to export")
+    files = write_export(exported, target)
+    for loss in exported.lost:
+        click.echo(f"{path}: note: {loss}", err=True)
+    out = _Out(str(path), [str(file) for file in files], exported.lost)
+    click.echo(msgspec.json.format(msgspec.json.encode(out)).decode() if as_program else "\n".join(out.files))

@@ -126,6 +126,14 @@ def test_an_answer_in_a_coding_that_cannot_be_undone_is_not_taken_over() -> None
     assert content.notes == ("Interaction 1 has no answer: its content coding cannot be undone. It is never served.",)
 
 
+def test_a_request_in_a_coding_that_cannot_be_undone_is_left_out() -> None:
+    coded = yaml.safe_load(SAMPLE)
+    coded["interactions"][1]["request"] |= {"body": b"\xff\x00", "headers": {"content-encoding": ["br"]}}
+    content = read(yaml.safe_dump(coded))
+    assert [one.index for one in content.interactions] == [1]
+    assert content.notes[-1] == "Interaction 2 is left out: the content coding of its request cannot be undone."
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -170,6 +178,7 @@ def test_compressed_event_streams_come_back_in_frames() -> None:
         (document(headers={"a b": ["c"]}), "header field 1 holds what may not stand in one"),
         (document(headers={"a": ["b\r\nc: d"]}), "header field 1 holds what may not stand in one"),
         (document().replace("https://x/", "https://[x/"), "Interaction 1 cannot be taken over: its URL"),
+        (document().replace("https://x/v1", "v1"), "Interaction 1 cannot be taken over: its URL"),
         (document().replace("method: GET", "method: 'GET /'"), "The method is no token"),
         (document(body={"string": "data: x"}, headers={"content-type": "text/event-stream", "content-encoding": "x"})
             .replace("data: x", "data: " + "x" * (17 << 20)), "Interaction 1 cannot be taken over: A block"),

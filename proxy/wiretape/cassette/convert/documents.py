@@ -54,10 +54,7 @@ def decode(data: bytes | msgspec.Raw, kind: Any) -> Any:  # noqa: ANN401  what `
 
 def load_yaml(text: str) -> object:
     """The value of the one document in a YAML text. Raises ImportRefused."""
-    try:
-        import yaml  # noqa: PLC0415  an extra, which only YAML recordings need
-    except ModuleNotFoundError as error:
-        raise ImportRefused("Reading YAML needs the extra `yaml`: pip install 'wiretape[yaml]'.") from error
+    yaml = yaml_module()
     build = _Build(yaml.SafeLoader.yaml_implicit_resolvers)
     try:
         for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -65,6 +62,15 @@ def load_yaml(text: str) -> object:
     except (yaml.YAMLError, UnicodeEncodeError) as error:
         raise ImportRefused(f"This YAML cannot be read: {_problem(error)}.") from error
     return build.value
+
+
+def yaml_module() -> Any:  # noqa: ANN401  a module
+    """PyYAML. Raises ImportRefused where it is not installed."""
+    try:
+        import yaml  # noqa: PLC0415  an extra, which only YAML recordings need
+    except ModuleNotFoundError as error:
+        raise ImportRefused("YAML needs the extra `yaml`: pip install 'wiretape[yaml]'.") from error
+    return yaml
 
 
 def _problem(error: Exception) -> str:

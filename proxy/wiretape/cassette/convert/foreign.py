@@ -7,6 +7,7 @@ marked unknown.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -32,6 +33,9 @@ NAMED_MAX = 5
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 _CODING = frozenset({b"content-encoding"})
+_AUTHORITY = re.compile(r"[^/?]*")
+FRAGMENT = re.compile(r"#(?![0-9]+\}\})")
+"""Where a URL's fragment begins; a placeholder has a `#` of its own."""
 _NS_PER_MS = 1_000_000
 _MS_MAX = 1 << 40
 """Longer times, some 35 years, are mistakes of the source."""
@@ -69,24 +73,28 @@ def tape_of(exchanges: Sequence[Foreign], header: Header) -> Tape:
     secrets = Secrets(LIMITS.secrets_max)
     numbered = [(index, one) for index, one in enumerate(exchanges, 1) if not one.missing]
     began_s = _began_s(exchanges)
-    played = tuple(_interaction(index, one, began_s, secrets) for index, one in numbered)
+    played = tuple(made for index, one in numbered for made in _interactions(index, one, began_s, secrets))
     origins = [(index, _origin(one.url)) for index, one in numbered]
     upstream = origins[0][1] if origins else header.upstream
     header = replace(header, upstream=upstream, recorded=header.recorded or _recorded(began_s))
-    notes = (*_said(exchanges), *_elsewhere(origins, upstream), *_unread(played))
+    notes = (*_said(exchanges), *_elsewhere(origins, upstream), *_unread(numbered, played))
     return Tape(header=header, interactions=played, notes=notes)
 
 
-def _interaction(index: int, exchange: Foreign, began_s: int | None, secrets: Secrets) -> Interaction:
+def _interactions(index: int, exchange: Foreign, began_s: int | None, secrets: Secrets) -> list[Interaction]:
+    """The one; none where its request's coding cannot be undone."""
     try:
         lines = [header_line(Header()), *_lines(index, exchange, _since_ms(exchange, began_s), secrets)]
-        (interaction,) = read(b"".join(lines), "its lines").interactions
-    except (BodyTooLarge, FrameTooLarge, DecodeFailed, CassetteError, ValueError) as error:
+        made = read(b"".join(lines), "its lines").interactions
+    except DecodeFailed:
+        return []
+    except (BodyTooLarge, FrameTooLarge, CassetteError, ValueError) as error:
         raise ImportRefused(f"Interaction {index} cannot be taken over: {str(error).rstrip('.')}.") from error
-    return replace(interaction, times_known=_is_timed(exchange))
+    return [replace(one, times_known=_is_timed(exchange)) for one in made]
 
 
 def _lines(index: int, exchange: Foreign, t0_ms: int, secrets: Secrets) -> list[bytes]:
+    """What the recorder would have written. Raises DecodeFailed where the request cannot be read."""
     headers = _without_stale_coding(without(exchange.headers, _FRAMING), exchange.body)
     request = Request(
         exchange.method, _target(exchange.url), _request_headers(exchange), 0, 0, session=exchange.session
@@ -190,8 +198,14 @@ def _origin(url: str) -> str:
 
 
 def _target(url: str) -> str:
-    parts = _split(url)
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    """Path and query as they stand there; a fragment was never sent."""
+    _split(url)
+    rest = FRAGMENT.split(url, maxsplit=1)[0]
+    authority, slashes, after = rest.partition("://")
+    target = _AUTHORITY.sub("", after, count=1) if slashes else authority
+    if slashes or target.startswith("/"):
+        return target if target.startswith("/") else f"/{target}"
+    raise ImportRefused("its URL cannot be read")
 
 
 def _said(exchanges: Sequence[Foreign]) -> Iterator[str]:
@@ -219,7 +233,10 @@ def _named(indexes: Sequence[int]) -> str:
     return f"Interactions {named}{f' and {rest} more' if rest > 0 else ''} were"
 
 
-def _unread(played: Sequence[Interaction]) -> Iterator[str]:
-    for one in played:
-        if not one.playable:
-            yield f"Interaction {one.index} has no answer: its content coding cannot be undone. It is never served."
+def _unread(numbered: Sequence[tuple[int, Foreign]], played: Sequence[Interaction]) -> Iterator[str]:
+    playable = {one.index: one.playable for one in played}
+    for index, _ in numbered:
+        if index not in playable:
+            yield f"Interaction {index} is left out: the content coding of its request cannot be undone."
+        elif not playable[index]:
+            yield f"Interaction {index} has no answer: its content coding cannot be undone. It is never served."

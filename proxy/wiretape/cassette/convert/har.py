@@ -22,6 +22,7 @@ from wiretape.cassette.format import STATUS_MAX, STATUS_MIN
 from wiretape.exchange import Headers, How
 
 _FORM = "application/x-www-form-urlencoded"
+_NO_YEAR = 1970
 _NO_BODY_STATUSES = frozenset({204, 304})
 _ENDS = {"upstream_failed": How.UPSTREAM_FAILED, "client_left": How.CLIENT_LEFT}
 """`_how`, this project's own: how an answer ended that did not come to its end."""
@@ -183,7 +184,9 @@ def _reads(entry: _Entry, began: float | None) -> Reads:
 
 
 def _began(started: str) -> float | None:
+    """Seconds since 1970; a moment in that year is how an export says that it knows none."""
     try:
-        return datetime.fromisoformat(started).timestamp()
+        began = datetime.fromisoformat(started)
+        return began.timestamp() if began.year > _NO_YEAR else None
     except (ValueError, OverflowError, OSError):
         return None
