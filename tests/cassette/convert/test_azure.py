@@ -2,8 +2,10 @@ import base64
 import json
 
 import pytest
+from msgspec import Raw
 
 from support.tapes import only
+from wiretape.cassette.convert import azure
 from wiretape.cassette.convert.formats import read
 from wiretape.cassette.format import Interaction
 from wiretape.errors import ImportRefused
@@ -85,3 +87,8 @@ def test_what_is_not_understood_is_refused_with_the_reason(more: dict[str, objec
     with pytest.raises(ImportRefused) as caught:
         taken(**more)
     assert reason in str(caught.value)
+
+
+def test_a_body_that_is_nested_too_deep_is_refused() -> None:
+    with pytest.raises(ValueError, match="a body is nested too deep"):
+        azure._compact(Raw(b'{"a":' * 100_000 + b"1" + b"}" * 100_000))

@@ -22,7 +22,9 @@ from yarl import URL
 from support.corpora import root
 from support.proxied import proxied
 from support.tapes import resealed, sealed
+from wiretape.cassette.convert.exports import EXPORTS
 from wiretape.cassette.convert.formats import Imported, read
+from wiretape.cassette.format import Interaction
 from wiretape.cassette.match import Library
 from wiretape.cassette.plan import Mode
 from wiretape.cassette.redact import Redactor
@@ -254,6 +256,20 @@ def test_a_client_that_sends_the_recorded_requests_gets_the_recorded_answers() -
             answer = cursor.find(Request(source.method, source.target, source.headers, 0, 0), source.sent)
             assert (path.name, one.index, answer) == (path.name, one.index, one)
         assert (cursor.misses, cursor.unplayed()) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["har", "vcr"])
+def test_what_was_imported_survives_an_export(kind: str) -> None:
+    for path, found, _ in imported():
+        ((_, data),) = EXPORTS[kind](found.tape).parts
+        again = read(data).tape
+        assert (path.name, [*map(whole, again.interactions)]) == (path.name, [*map(whole, found.tape.interactions)])
+
+
+def whole(one: Interaction) -> tuple[object, ...]:
+    """All but the order of equal fields and the times, which not every format holds."""
+    heads = sorted(one.request_headers), sorted(one.headers)
+    return one.method, one.target, heads, one.request_body, one.status, one.body, one.frames
 
 
 def sample() -> list[tuple[Path, Imported, tuple[Source, ...]]]:

@@ -77,7 +77,8 @@ def exact(one: Interaction) -> tuple[object, ...]:
 
 
 def paced(one: Interaction) -> tuple[object, ...]:
-    return (one.chunks, one.times_known) if one.chunks else ()
+    """The reads, where they were timed; a body of unknown pace may have come in any pieces."""
+    return (one.chunks,) if one.chunks and one.times_known else ()
 
 
 def grouped(headers: Headers) -> dict[bytes, list[bytes]]:
@@ -160,9 +161,13 @@ def test_what_is_spelled_otherwise_is_told(kind: str) -> None:
     assert (again.target, again.headers) == ("/a%23b?key={{secret:key#1}}", ((b"x", "é".encode()),))
 
 
-def test_har_says_that_it_does_not_know_the_date() -> None:
-    unknown = replace(HEADER, recorded="", upstream="")
+@pytest.mark.parametrize("upstream", ["", "unix:/run/llm.sock"])
+def test_what_is_not_known_of_a_recording_is_told(upstream: str) -> None:
+    unknown = replace(HEADER, recorded="", upstream=upstream)
+    placed = "What it was recorded from is not known as a URL; http://localhost stands there."
+    assert lost("vcr", interaction(), header=unknown) == (placed,)
     assert lost("har", interaction(), header=unknown) == (
+        placed,
         "When it was recorded is not known; HAR wants a date, so 1970 stands there.",
     )
     text = exported(Tape(header=unknown, interactions=(interaction(),)), "har")

@@ -1,5 +1,6 @@
 import contextlib
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from support.foreign import SAMPLES
 from support.tapes import resealed, sealed
-from wiretape.cassette.convert import formats
+from wiretape.cassette.convert import foreign, formats
 from wiretape.cassette.convert.formats import FORMATS, Imported, read
 from wiretape.errors import ImportRefused
 
@@ -54,6 +55,7 @@ def test_json_of_the_same_tree_is_the_same_recording(kind: str) -> None:
         (b'{"log": ', "or a damaged one. This JSON cannot be read"),
         (b"httprr trace v1\n1 2\nPOST / HTTP/1.1\r\nHost: x\r\n", "or a damaged one. This YAML cannot be read"),
         (b"\xff\xfe", "or a damaged one. This is no UTF-8 text"),
+        (zlib.compress(SAMPLES["har"]), "This file is compressed: unpack it first."),
         (b'{"k":"tape","v":1}\n', "a cassette of Wiretape already"),
         (b"interactions: [{request: {url: x}}]", "Interaction 1 cannot be taken over: `response` is no mapping"),
     ],
@@ -75,6 +77,36 @@ def test_a_file_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(formats, "SOURCE_BYTES_MAX", 10)
     with pytest.raises(ImportRefused, match="over 10 bytes"):
         read(SAMPLES["sse"])
+
+
+def test_a_file_whose_bodies_unfold_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    unfolded = sum(len(one.request_body) + len(one.body) for one in read(SAMPLES["vcr"]).tape.interactions)
+    monkeypatch.setattr(foreign, "UNPACKED_MAX", unfolded)
+    assert len(read(SAMPLES["vcr"]).tape.interactions) == 2
+    monkeypatch.setattr(foreign, "UNPACKED_MAX", unfolded - 1)
+    with pytest.raises(ImportRefused, match="Its bodies unfold to over"):
+        read(SAMPLES["vcr"])
+
+
+@pytest.mark.parametrize("kind", ["vcr", "har", "azure"])
+def test_json_of_any_depth_is_read_or_refused(kind: str) -> None:
+    """The interpreter's own bound is reached at different depths by different readers, so each is tried."""
+    shapes = {
+        "vcr": '{"interactions": [{"request": {"method": "GET", "uri": "https://x/", "parsed_body": %s}, '
+            '"response": {"status": {"code": 200}}}]}',
+        "har": '{"log": {"entries": [{"request": {"method": "GET", "url": "https://x/", "x": %s}, '
+            '"response": {"status": 200}}]}}',
+        "azure": '{"Entries": [{"RequestUri": "https://x/", "RequestMethod": "GET", "RequestBody": %s, '
+            '"StatusCode": 200}]}',
+    }  # fmt: skip
+    refused = 0
+    for depth in range(10, 1200, 3):
+        nested = '{"a":' * depth + "1" + "}" * depth
+        try:
+            read((shapes[kind] % nested).encode())
+        except ImportRefused:
+            refused += 1
+    assert 0 < refused < 390
 
 
 @given(st.binary() | st.text().map(str.encode), KINDS)

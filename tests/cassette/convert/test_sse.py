@@ -55,3 +55,13 @@ def test_a_stream_without_blank_lines_is_one_event_and_is_told() -> None:
 def test_what_is_no_stream_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(ImportRefused, match=reason):
         read(data)
+
+
+@pytest.mark.parametrize("data", [b"data:\n  pairs: []\n", b"data: {\n  1: 2}\n\n", b"\n\n", b"database: 1\n"])
+def test_what_only_begins_like_a_stream_is_none(data: bytes) -> None:
+    assert not sse.is_one(data)
+
+
+def test_a_line_that_is_longer_than_what_is_looked_at_does_not_count_against_a_stream() -> None:
+    assert sse.is_one(b"data: " + b"x" * (1 << 17) + b"\n\n")
+    assert sse.is_one(b"id: 1\n" + b"data: 1\n\n" * (1 << 13) + b"d")

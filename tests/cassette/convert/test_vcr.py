@@ -190,6 +190,18 @@ def test_what_is_not_understood_is_refused_with_the_reason(content: str, reason:
     assert reason in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("duration", "chunks", "known"),
+    [(12.6, ((13, 1),), True), (0, ((0, 1),), False), ("1", ((0, 1),), False), (1e300, ((0, 1),), False)],
+)
+def test_the_times_that_forks_keep_are_taken(duration: object, chunks: object, known: bool) -> None:
+    timed = yaml.safe_load(document(body={"string": "x"}, duration_ms=duration))
+    timed["interactions"][0]["recorded_at"] = "2026-01-31T00:12:21Z"
+    content = read(yaml.safe_dump(timed))
+    assert (only(content).chunks, only(content).times_known) == (chunks, known)
+    assert content.header.recorded == "2026-01-31T00:12:21Z"
+
+
 def test_the_json_serializer_writes_the_same_tree() -> None:
     of_json = json.dumps(yaml.safe_load(document(body={"string": "text"}))).encode()
     assert read_any(of_json, "", None).kind == "vcr"

@@ -63,7 +63,14 @@ def _body(raw: Raw, headers: Headers) -> bytes:
         case b'"':
             return _text(decode(raw, str), headers)
         case _:
-            return msgspec.json.format(raw, indent=-1)
+            return _compact(raw)
+
+
+def _compact(raw: Raw) -> bytes:
+    try:
+        return msgspec.json.format(raw, indent=-1)
+    except RecursionError as error:
+        raise fields.Strange("a body is nested too deep") from error
 
 
 def _lines(lines: list[str], *, is_multipart: bool) -> bytes:

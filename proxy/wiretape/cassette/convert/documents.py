@@ -9,6 +9,7 @@ is read by PyYAML's own patterns, as the recorders wrote it, and stays text wher
 from __future__ import annotations
 
 import base64
+import math
 from typing import Any
 
 import msgspec
@@ -215,10 +216,12 @@ def _plain(text: str, tag: str) -> object:
 
 
 def _float(text: str) -> object:
+    """A number that JSON has, too; `.inf`, `1:30.5` and what is too large stay text."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return text
+    return number if math.isfinite(number) else text
 
 
 def _refused(event: Any, problem: str) -> ImportRefused:  # noqa: ANN401  as above

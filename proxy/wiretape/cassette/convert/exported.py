@@ -28,6 +28,14 @@ def served(tape: Tape) -> list[Interaction]:
     return [one for one in tape.interactions if one.playable and one.target.startswith("/")]
 
 
+def told(tape: Tape) -> Iterator[str]:
+    """What every format with URLs loses: a sentence for each thing."""
+    yield from left_out(tape)
+    if not _has_origin(tape.header):
+        yield f"What it was recorded from is not known as a URL; {NO_ORIGIN} stands there."
+    yield from _respelled(served(tape))
+
+
 def left_out(tape: Tape) -> Iterator[str]:
     """A sentence for each interaction that is not served."""
     for one in tape.interactions:
@@ -37,7 +45,7 @@ def left_out(tape: Tape) -> Iterator[str]:
             yield f"Interaction {one.index} is left out: its target is no path."
 
 
-def respelled(interactions: Iterable[Interaction]) -> Iterator[str]:
+def _respelled(interactions: Iterable[Interaction]) -> Iterator[str]:
     """A sentence for each interaction of which something is spelled in another way."""
     for one in interactions:
         if FRAGMENT.search(one.target):
@@ -48,7 +56,8 @@ def respelled(interactions: Iterable[Interaction]) -> Iterator[str]:
 
 def url(header: Header, interaction: Interaction) -> str:
     """Where the request went."""
-    return (header.upstream.rstrip("/") or NO_ORIGIN) + FRAGMENT.sub("%23", interaction.target)
+    origin = header.upstream.rstrip("/") if _has_origin(header) else NO_ORIGIN
+    return origin + FRAGMENT.sub("%23", interaction.target)
 
 
 def pairs(headers: Headers) -> list[tuple[str, str]]:
@@ -73,6 +82,10 @@ def numbered(interactions: Sequence[Interaction]) -> str:
     """`Interactions 1, 2 and 3`, for a sentence."""
     indexes = [str(one.index) for one in interactions]
     return f"Interaction {indexes[0]}" if len(indexes) == 1 else f"Interactions {', '.join(indexes)}"
+
+
+def _has_origin(header: Header) -> bool:
+    return header.upstream.startswith(("http://", "https://"))
 
 
 _STATUSES = frozenset(map(int, HTTPStatus))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from wiretape.cassette.convert import documents
@@ -52,6 +54,19 @@ def text(source: dict[str, Any], name: str) -> str:
     if not isinstance(found, str) or not found:
         raise Strange(f"`{name}` is no text")
     return found
+
+
+def moment(source: object) -> float | None:
+    """When an interaction was recorded (`recorded_at`, as mail or ISO 8601 spells it), in seconds since 1970."""
+    recorded = source.get("recorded_at") if isinstance(source, dict) else None
+    if not isinstance(recorded, str):
+        return None
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            return read(recorded).timestamp()
+        except (ValueError, OverflowError):
+            continue
+    return None
 
 
 def status(code: object) -> int:

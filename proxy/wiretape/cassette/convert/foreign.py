@@ -8,7 +8,7 @@ marked unknown.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from urllib.parse import SplitResult, urlsplit
@@ -28,6 +28,8 @@ from wiretape.wire.sse import Framer
 
 LIMITS = RecordLimits(body_bytes_max=64 << 20, frame_bytes_max=16 << 20)
 """Larger than for live traffic: a person waits for it, and nothing else does."""
+UNPACKED_MAX = 512 << 20
+"""Bytes of all bodies of one file together, decoded: a small file may unfold to a huge one."""
 NAMED_MAX = 5
 """Interactions that one note names by number; the rest it counts."""
 
@@ -73,12 +75,21 @@ def tape_of(exchanges: Sequence[Foreign], header: Header) -> Tape:
     secrets = Secrets(LIMITS.secrets_max)
     numbered = [(index, one) for index, one in enumerate(exchanges, 1) if not one.missing]
     began_s = _began_s(exchanges)
-    played = tuple(made for index, one in numbered for made in _interactions(index, one, began_s, secrets))
+    played = tuple(_bounded(made for index, one in numbered for made in _interactions(index, one, began_s, secrets)))
     origins = [(index, _origin(one.url)) for index, one in numbered]
     upstream = origins[0][1] if origins else header.upstream
     header = replace(header, upstream=upstream, recorded=header.recorded or _recorded(began_s))
     notes = (*_said(exchanges), *_elsewhere(origins, upstream), *_unread(numbered, played))
     return Tape(header=header, interactions=played, notes=notes)
+
+
+def _bounded(interactions: Iterable[Interaction]) -> Iterator[Interaction]:
+    unpacked = 0
+    for one in interactions:
+        unpacked += len(one.request_body) + len(one.body)
+        if unpacked > UNPACKED_MAX:
+            raise ImportRefused(f"Its bodies unfold to over {UNPACKED_MAX} bytes: divide the recording.")
+        yield one
 
 
 def _interactions(index: int, exchange: Foreign, began_s: int | None, secrets: Secrets) -> list[Interaction]:
@@ -123,7 +134,8 @@ def _pieces(exchange: Foreign, headers: Headers) -> Iterator[tuple[int, bytes]]:
     if exchange.reads and _is_timed(exchange):
         yield from _as_read(exchange)
     elif not is_event_stream(headers) or coding(headers) is not None:
-        yield from ((exchange.took_ms or 0, exchange.body),) if exchange.body else ()
+        took_ms = (exchange.took_ms or 0) if _is_timed(exchange) else 0
+        yield from ((took_ms, exchange.body),) if exchange.body else ()
     else:
         framer = Framer(LIMITS.frame_bytes_max)
         yield from ((0, frame.raw) for frame in (*framer.feed(exchange.body), *framer.finish()))

@@ -33,6 +33,8 @@ _EXPECTED = (
     "expected was `interactions` (VCR.py, go-vcr), `http_interactions` (Ruby VCR), `log` (HAR), `Entries` (Azure's "
     "test proxy), or an event stream that begins with `data:` or `event:`"
 )
+_PACKED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x9c", b"\x78\xda", b"PK\x03\x04")
+"""How gzip, zlib (Ruby VCR's compressing serializer, `.zhar`) and zip begin; no text begins so."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -70,6 +72,8 @@ def _is_json(data: bytes) -> bool:
 
 def _kind(data: bytes) -> str:
     """The format where it can be told without reading all; else nothing."""
+    if data.startswith(_PACKED):
+        raise ImportRefused("This file is compressed: unpack it first.")
     if sse.is_one(data):
         return "sse"
     if not _is_json(data):

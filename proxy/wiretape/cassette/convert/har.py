@@ -23,6 +23,7 @@ from wiretape.exchange import Headers, How
 
 _FORM = "application/x-www-form-urlencoded"
 _NO_YEAR = 1970
+_SECONDS_MAX = 1 << 40
 _NO_BODY_STATUSES = frozenset({204, 304})
 _ENDS = {"upstream_failed": How.UPSTREAM_FAILED, "client_left": How.CLIENT_LEFT}
 """`_how`, this project's own: how an answer ended that did not come to its end."""
@@ -105,7 +106,7 @@ def _foreign(raw: Raw) -> Foreign:
         how=_ENDS.get(entry.how or "", How.COMPLETE),
         session=entry.session or "default",
         began=began,
-        took_ms=round(entry.time) if entry.time is not None and 0 < entry.time < 1 << 40 else None,
+        took_ms=round(entry.time) if entry.time is not None and 0 < entry.time < _SECONDS_MAX else None,
         reads=_reads(entry, began),
         missing=_missing(entry),
         notes=_notes(entry.request.post_data),
@@ -175,7 +176,7 @@ def _reads(entry: _Entry, began: float | None) -> Reads:
     if entry.chunks is not None:
         return tuple(entry.chunks)
     content, messages = entry.response.content, entry.messages or ()
-    times = [message.time for message in messages if message.time is not None]
+    times = [message.time for message in messages if message.time is not None and abs(message.time) < _SECONDS_MAX]
     if began is None or not times or len(times) < len(messages) or (content is not None and content.text is not None):
         return ()
     at_ms = [max(round((time - began) * 1000), 0) for time in times]

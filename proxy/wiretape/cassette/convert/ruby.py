@@ -7,8 +7,6 @@ was there, in whole seconds: enough for the recording's date, not for its pace.
 
 from __future__ import annotations
 
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from wiretape.cassette.convert import fields
@@ -49,20 +47,8 @@ def _foreign(source: object) -> Foreign:
         status=fields.status(found.get("code", found.get("status_code"))),
         headers=fields.headers(response),
         body=_body(response),
-        began=_began(source),
+        began=fields.moment(source),
     )
-
-
-def _began(source: object) -> float | None:
-    recorded = source.get("recorded_at") if isinstance(source, dict) else None
-    if not isinstance(recorded, str):
-        return None
-    for read in (parsedate_to_datetime, datetime.fromisoformat):
-        try:
-            return read(recorded).timestamp()
-        except (ValueError, OverflowError):
-            continue
-    return None
 
 
 def _body(message: dict[str, Any]) -> bytes:

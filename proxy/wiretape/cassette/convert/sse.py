@@ -17,7 +17,9 @@ from wiretape.wire.sse import Frame, Framer
 
 _JSON: Headers = ((b"content-type", b"application/json"),)
 _STREAM: Headers = ((b"content-type", b"text/event-stream; charset=utf-8"),)
-_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?:data|event|id|retry|):")
+_FIELD = re.compile(rb"(?:data|event|id|retry)(?::.*)?|:.*", re.DOTALL)
+_LOOKED_AT = 64 << 10
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _EVENT = re.compile(rb"(?:^|[\r\n])event:")
 
 
@@ -30,8 +32,10 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 def is_one(data: bytes) -> bool:
-    """Whether these bytes begin as an event stream does."""
-    return _FIELD.match(data) is not None
+    """Whether each line that these bytes begin with is one of an event stream's (WHATWG HTML, section 9.2.5)."""
+    lines = data[:_LOOKED_AT].removeprefix(_BYTE_ORDER_MARK).splitlines()
+    whole = lines[: max(len(lines) - 1, 1)] if len(data) > _LOOKED_AT else lines
+    return any(whole) and all(_FIELD.fullmatch(line) for line in whole if line)
 
 
 def exchanges(data: bytes, asked: Asked) -> list[Foreign]:

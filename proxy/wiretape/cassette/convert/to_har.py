@@ -37,7 +37,7 @@ def export(tape: Tape) -> Exported:
         "entries": [_entry(tape.header, one) for one in interactions],
     }
     text = msgspec.json.format(msgspec.json.encode({"log": log}), indent=1) + b"\n"
-    return Exported((("", text),), (*exported.left_out(tape), *exported.respelled(interactions), *_undated(tape)))
+    return Exported((("", text),), (*exported.told(tape), *_undated(tape)))
 
 
 def _undated(tape: Tape) -> Iterator[str]:

@@ -19,7 +19,7 @@ def export(tape: Tape) -> Exported:
     interactions = exported.served(tape)
     document = {"interactions": [_interaction(tape.header, one) for one in interactions], "version": 1}
     text = yaml.dump(document, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False).encode()
-    return Exported((("", text),), (*exported.left_out(tape), *exported.respelled(interactions), *_lost(interactions)))
+    return Exported((("", text),), (*exported.told(tape), *_lost(interactions)))
 
 
 def _lost(interactions: Sequence[Interaction]) -> Iterator[str]:

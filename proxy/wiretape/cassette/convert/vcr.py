@@ -7,6 +7,7 @@ kind (`body: {type, content}`). The source has no times.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -36,7 +37,15 @@ def _foreign(source: object) -> Foreign:
         status=_status(response),
         headers=fields.headers(response),
         body=_body(response),
+        began=fields.moment(source),
+        took_ms=_took_ms(response),
     )
+
+
+def _took_ms(response: dict[str, Any]) -> int | None:
+    """`duration_ms`, which some of its forks write."""
+    found = response.get("duration_ms")
+    return round(found) if isinstance(found, int | float) and found > 0 and math.isfinite(found) else None
 
 
 def _status(response: dict[str, Any]) -> int:
