@@ -161,7 +161,18 @@ def test_an_export_without_streams_says_so(samples: Path) -> None:
         run("export", "plain", "--to", "streams", "--format", "sse")
 
 
-def test_what_was_recorded_is_told_by_a_bar_only_to_a_person(samples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_import_shows_a_person_how_far_it_is(samples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convert, "is_watched", lambda: True)
     assert "Reading" in run("import", "sse.file", "har.file").err
     assert "Reading" not in run("import", "vcr.file").err
+
+
+def test_a_bar_moves_with_each_interaction_and_never_back() -> None:
+    moved: list[int] = []
+    going = convert._Going(moved.append)
+    tell = going.within(100)
+    for done in (1, 2, 3):
+        tell(done, 3)
+    going.done(100)
+    going.done(7)
+    assert moved == [33, 33, 34, 0, 7]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from wiretape import __version__
 from wiretape.cassette.convert.exports import EXPORTS
+from wiretape.cassette.convert.foreign import Progress
 from wiretape.cassette.convert.formats import FORMATS, SOURCE_BYTES_MAX, Imported, read
 from wiretape.cassette.convert.sse import Asked
 from wiretape.cassette.format import Tape, joined
@@ -124,16 +125,45 @@ def _asked(request: str, body: str) -> Asked:
 def _all_read(
     files: Sequence[Path], paths: Sequence[Path], kind: str | None, asked: Asked, refused: list[_Refused]
 ) -> Iterator[_Read]:
-    is_long = len(files) > 1 or files[0].stat().st_size > _LONG_BYTES
-    hidden = not (is_long and is_watched())
+    size = sum(map(_size, files))
+    shown = is_watched() and (len(files) > 1 or size > _LONG_BYTES)
     with click.progressbar(
-        list(zip(files, paths, strict=True)), label="Reading", file=sys.stderr, hidden=hidden
-    ) as going:
-        for file, path in going:
+        length=size, label="Reading", file=sys.stderr, hidden=not shown, update_min_steps=max(size // 200, 1)
+    ) as bar:
+        going = _Going(bar.update)
+        for file, path in zip(files, paths, strict=True):
             try:
-                yield _Read(file, path, read(_bytes(file), f"wiretape {__version__}, from {file.name}", kind, asked))
+                by = f"wiretape {__version__}, from {file.name}"
+                yield _Read(file, path, read(_bytes(file), by, kind, asked, going.within(_size(file))))
             except ImportRefused as error:
                 refused.append(_Refused(str(file), str(error)))
+            going.done(_size(file))
+
+
+class _Going:
+    """How far the reading of some files is, in bytes."""
+
+    def __init__(self, forward: Callable[[int], None]) -> None:
+        self._forward = forward
+        self._begin = 0
+        self._at = 0
+
+    def within(self, size: int) -> Progress:
+        """What the reader of a file of this size tells its progress."""
+        return lambda done, of: self._to(self._begin + size * done // of)
+
+    def done(self, size: int) -> None:
+        """A file of this size is behind."""
+        self._begin += size
+        self._to(self._begin)
+
+    def _to(self, place: int) -> None:
+        self._forward(place - self._at)
+        self._at = place
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size
 
 
 def is_watched() -> bool:

@@ -8,7 +8,7 @@ marked unknown.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from urllib.parse import SplitResult, urlsplit
@@ -42,6 +42,8 @@ _NS_PER_MS = 1_000_000
 _MS_MAX = 1 << 40
 """Longer times, some 35 years, are mistakes of the source."""
 
+Progress = Callable[[int, int], None]
+"""Told how many interactions are done, and of how many."""
 Reads = tuple[tuple[int, int], ...]
 """(ms since the last, bytes) for each read."""
 
@@ -70,17 +72,25 @@ class Foreign(Struct, frozen=True, kw_only=True):
     """What a person should know of it."""
 
 
-def tape_of(exchanges: Sequence[Foreign], header: Header) -> Tape:
+def tape_of(exchanges: Sequence[Foreign], header: Header, progress: Progress = lambda _done, _of: None) -> Tape:
     """The Tape of these exchanges; its upstream is the first one's origin. Raises ImportRefused."""
-    secrets = Secrets(LIMITS.secrets_max)
     numbered = [(index, one) for index, one in enumerate(exchanges, 1) if not one.missing]
     began_s = _began_s(exchanges)
-    played = tuple(_bounded(made for index, one in numbered for made in _interactions(index, one, began_s, secrets)))
+    played = tuple(_bounded(_all_interactions(numbered, began_s, progress)))
     origins = [(index, _origin(one.url)) for index, one in numbered]
     upstream = origins[0][1] if origins else header.upstream
     header = replace(header, upstream=upstream, recorded=header.recorded or _recorded(began_s))
     notes = (*_said(exchanges), *_elsewhere(origins, upstream), *_unread(numbered, played))
     return Tape(header=header, interactions=played, notes=notes)
+
+
+def _all_interactions(
+    numbered: Sequence[tuple[int, Foreign]], began_s: int | None, progress: Progress
+) -> Iterator[Interaction]:
+    secrets = Secrets(LIMITS.secrets_max)
+    for done, (index, one) in enumerate(numbered, 1):
+        yield from _interactions(index, one, began_s, secrets)
+        progress(done, len(numbered))
 
 
 def _bounded(interactions: Iterable[Interaction]) -> Iterator[Interaction]:

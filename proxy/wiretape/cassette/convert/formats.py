@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 
 from wiretape.cassette.convert import azure, go, har, ruby, sse, vcr
 from wiretape.cassette.convert.documents import decode, load_json, load_yaml, text_of
-from wiretape.cassette.convert.foreign import Foreign, tape_of
+from wiretape.cassette.convert.foreign import Foreign, Progress, tape_of
 from wiretape.cassette.format import Header, Tape
 from wiretape.errors import ImportRefused
 
@@ -45,7 +45,13 @@ class Imported(Struct, frozen=True):
     tape: Tape
 
 
-def read(data: bytes, by: str = "", kind: str | None = None, asked: sse.Asked | None = None) -> Imported:
+def read(
+    data: bytes,
+    by: str = "",
+    kind: str | None = None,
+    asked: sse.Asked | None = None,
+    progress: Progress = lambda _done, _of: None,
+) -> Imported:
     """The Tape in a file's bytes; `asked` is the request to a bare stream. Raises ImportRefused with the reason."""
     if len(data) > SOURCE_BYTES_MAX:
         raise ImportRefused(f"This file is over {SOURCE_BYTES_MAX} bytes: divide the recording.")
@@ -53,7 +59,7 @@ def read(data: bytes, by: str = "", kind: str | None = None, asked: sse.Asked | 
     if found not in {*_TEXTS, "sse"}:
         document = _load(data) if found else _told(data)
         found = found or _document_kind(document)
-    return Imported(found, tape_of(_exchanges(found, data, document, asked), Header(by=by)))
+    return Imported(found, tape_of(_exchanges(found, data, document, asked), Header(by=by), progress))
 
 
 def _exchanges(kind: str, data: bytes, document: object, asked: sse.Asked | None) -> list[Foreign]:
