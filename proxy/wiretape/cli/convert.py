@@ -24,7 +24,6 @@ from wiretape.errors import CassetteError, ImportRefused
 
 _LONG_BYTES = 4 << 20
 """Reading more than this takes long enough to say how far it is."""
-_ASKED = Asked()
 
 
 class _Read(Struct, frozen=True):
@@ -68,10 +67,8 @@ class _Report(Struct, frozen=True):
 @click.option("--into", "name", help="One cassette for all files, in their order [one each, named after its file]")
 @cassette_dir_option
 @click.option("--format", "kind", type=click.Choice(FORMATS), help="What the files are [told by their content]")
-@click.option(
-    "--request", default=f"{_ASKED.method} {_ASKED.url}", show_default=True, help="What a bare event stream answers"
-)
-@click.option("--body", default=_ASKED.body.decode(), show_default=True, help="The body of that request")
+@click.option("--request", help="What a bare event stream answers, `METHOD TARGET` [told by its first event]")
+@click.option("--body", default=Asked().body.decode(), show_default=True, help="The body of that request")
 @click.option("--keep-going", is_flag=True, help="Write what could be read although other files were refused")
 @click.option("--json", "as_program", is_flag=True, help="JSON for programs")
 def import_command(  # noqa: PLR0913  one argument for each option
@@ -80,7 +77,7 @@ def import_command(  # noqa: PLR0913  one argument for each option
     name: str | None,
     cassette_dir: Path,
     kind: str | None,
-    request: str,
+    request: str | None,
     body: str,
     keep_going: bool,
     as_program: bool,
@@ -115,7 +112,9 @@ def _free_paths(files: Sequence[Path], name: str | None, cassette_dir: Path) -> 
     return paths
 
 
-def _asked(request: str, body: str) -> Asked:
+def _asked(request: str | None, body: str) -> Asked:
+    if request is None:
+        return Asked(body=body.encode())
     method, _, url = request.partition(" ")
     if not url.strip():
         raise CassetteError("--request is a method and a target, such as `POST /v1/threads/runs`")

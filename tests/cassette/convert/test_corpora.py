@@ -6,6 +6,7 @@ What a file holds is read a second time here, by the standard library and PyYAML
 import base64
 import gzip
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -154,7 +155,17 @@ def of_azure(data: bytes) -> Iterator[Source]:
 
 
 def of_sse(data: bytes) -> Iterator[Source]:
-    yield Source("POST", "/v1/threads/runs", ((b"content-type", b"application/json"),), b'{"stream":true}', 200, data)
+    """The request is the importer's own choice: what the first block gives away."""
+    kinds = {
+        b"response.": "/v1/responses",
+        b"chat.completion": "/v1/chat/completions",
+        b"transcript.": "/v1/audio/transcriptions",
+    }
+    thread = re.match(rb'event: thread\.run.*\ndata: .*"thread_id":"(\w+)"', data)
+    usual = f"/v1/threads/{thread[1].decode()}/runs" if thread else "/v1/threads/runs"
+    first = data.partition(b"\n\n")[0]
+    target = next((target for kind, target in kinds.items() if kind in first), usual)
+    yield Source("POST", target, ((b"content-type", b"application/json"),), b'{"stream":true}', 200, data)
 
 
 SECOND_READERS = {

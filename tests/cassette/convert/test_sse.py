@@ -17,6 +17,27 @@ def test_a_stream_becomes_the_answer_to_one_request() -> None:
     assert (imported.tape.notes, imported.tape.header.upstream, one.times_known) == ((), "", False)
 
 
+@pytest.mark.parametrize(
+    ("data", "target"),
+    [
+        (b'event: thread.created\ndata: {"id":"thread_abc123"}\n\n', "/v1/threads/runs"),
+        (b'event: thread.run.created\ndata: {"thread_id":"thread_abc123"}\n\n', "/v1/threads/thread_abc123/runs"),
+        (b'event: thread.run.created\ndata: {"thread_id":"thread_a b"}\n\n', "/v1/threads/runs"),
+        (b'event: thread.run.created\ndata: {"thread_id":1}\n\n', "/v1/threads/runs"),
+        (b"event: response.created\ndata: {}\n\n", "/v1/responses"),
+        (b'data: {"type":"response.created"}\n\n', "/v1/responses"),
+        (b': hi\n\ndata: {"object":"chat.completion.chunk"}\n\n', "/v1/chat/completions"),
+        (b'data: {"object":"text_completion"}\n\n', "/v1/completions"),
+        (b'data: {"type":"transcript.text.delta"}\n\n', "/v1/audio/transcriptions"),
+        (b'data: {"object":"chat.completion.chunk"}\ndata: {"type":"ping"}', "/v1/chat/completions"),
+        (b"data: [DONE]\n\n", "/v1/threads/runs"),
+        (b"data: \xff\n\n", "/v1/threads/runs"),
+    ],
+)  # fmt: skip
+def test_the_first_event_tells_the_target(data: bytes, target: str) -> None:
+    assert only(read(data).tape).target == target
+
+
 def test_the_request_can_be_said() -> None:
     asked = sse.Asked(method="GET", url="https://api.example.com/v1/x?a=1", body=b"")
     tape = read(STREAM, asked=asked).tape
