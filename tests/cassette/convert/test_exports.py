@@ -151,13 +151,14 @@ def test_what_is_not_served_is_left_out_and_told() -> None:
 
 @pytest.mark.parametrize("kind", ["har", "vcr"])
 def test_what_is_spelled_otherwise_is_told(kind: str) -> None:
-    latin = interaction(headers=((b"x", b"\xe9"),), target="/a#b?key={{secret:key#1}}")
-    tape = Tape(header=HEADER, interactions=(latin,))
-    assert lost(kind, latin) == (
+    latin = interaction(headers=((b"x", b"\xe9"),), target="/a#b?key={{secret:key#1}}", enc="gzip")
+    tape = Tape(header=HEADER, interactions=(latin, interaction(index=2, request_enc="gzip")))
+    assert lost(kind, *tape.interactions)[:3] == (
         "Interaction 1: a `#` in its target is written as %23.",
         "Interaction 1: header values that are no UTF-8 are read as Latin-1.",
+        "Interactions 1, 2: that a body came compressed is not kept.",
     )
-    (again,) = read(exported(tape, kind)).tape.interactions
+    again, _ = read(exported(tape, kind)).tape.interactions
     assert (again.target, again.headers) == ("/a%23b?key={{secret:key#1}}", ((b"x", "é".encode()),))
 
 
@@ -181,14 +182,23 @@ def test_vcr_tells_what_it_has_no_place_for() -> None:
     torn = interaction(how=Ended.UPSTREAM_FAILED, chunks=((3, 1),), body=b"x", headers=mixed)
     other = interaction(index=2, session="b", chunks=((3, 1),), body=b"x", request_headers=mixed)
     assert lost("vcr", torn, other) == (
+        "When it was recorded is not kept.",
         "Interaction 1 ended as upstream_failed; VCR.py plays it as if it were whole.",
         "Interactions 1, 2: when each piece came is not kept.",
         "Interactions 1, 2: fields of one name are put together, their order among the others is lost.",
         "Sessions are not kept: all interactions are in one.",
     )
-    assert lost("vcr", interaction(chunks=((3, 1),), body=b"x")) == (
+    undated = replace(HEADER, recorded="")
+    assert lost("vcr", interaction(chunks=((3, 1),), body=b"x"), header=undated) == (
         "Interaction 1: when each piece came is not kept.",
     )
+
+
+def test_a_sentence_names_five_interactions_and_counts_the_rest() -> None:
+    timed = [interaction(index=index, chunks=((3, 1),), body=b"x") for index in range(1, 9)]
+    assert lost("vcr", *timed)[-1] == "Interactions 1, 2, 3, 4, 5 and 3 more: when each piece came is not kept."
+    assert lost("vcr", *timed[:6])[-1].startswith("Interactions 1, 2, 3, 4, 5 and 1 more:")
+    assert lost("vcr", *timed[:5])[-1].startswith("Interactions 1, 2, 3, 4, 5:")
 
 
 def test_streams_are_named_by_their_interaction() -> None:

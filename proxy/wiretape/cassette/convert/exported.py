@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from msgspec import Struct
 
-from wiretape.cassette.convert.foreign import FRAGMENT
+from wiretape.cassette.convert.foreign import FRAGMENT, named
 from wiretape.cassette.format import Header, Interaction, Tape
 from wiretape.exchange import Headers
 
@@ -34,6 +34,8 @@ def told(tape: Tape) -> Iterator[str]:
     if not _has_origin(tape.header):
         yield f"What it was recorded from is not known as a URL; {NO_ORIGIN} stands there."
     yield from _respelled(served(tape))
+    if coded := [one for one in served(tape) if one.enc is not None or one.request_enc is not None]:
+        yield f"{numbered(coded)}: that a body came compressed is not kept."
 
 
 def left_out(tape: Tape) -> Iterator[str]:
@@ -80,8 +82,7 @@ def phrase(status: int) -> str:
 
 def numbered(interactions: Sequence[Interaction]) -> str:
     """`Interactions 1, 2 and 3`, for a sentence."""
-    indexes = [str(one.index) for one in interactions]
-    return f"Interaction {indexes[0]}" if len(indexes) == 1 else f"Interactions {', '.join(indexes)}"
+    return named([one.index for one in interactions])
 
 
 def _has_origin(header: Header) -> bool:

@@ -244,15 +244,15 @@ def _elsewhere(origins: Sequence[tuple[int, str]], upstream: str) -> Iterator[st
         found.setdefault(origin, []).append(index)
     for origin, indexes in found.items():
         if origin and origin != upstream:
-            yield f"{_named(indexes)} recorded from {origin}; replay answers by the path alone."
+            were = "was" if len(indexes) == 1 else "were"
+            yield f"{named(indexes)} {were} recorded from {origin}; replay answers by the path alone."
 
 
-def _named(indexes: Sequence[int]) -> str:
-    if len(indexes) == 1:
-        return f"Interaction {indexes[0]} was"
+def named(indexes: Sequence[int]) -> str:
+    """`Interactions 1, 2, 3, 4, 5 and 7 more`, for a sentence."""
     rest = len(indexes) - NAMED_MAX
-    named = ", ".join(map(str, indexes[:NAMED_MAX]))
-    return f"Interactions {named}{f' and {rest} more' if rest > 0 else ''} were"
+    listed = ", ".join(map(str, indexes[:NAMED_MAX]))
+    return f"Interaction{'s' * (len(indexes) > 1)} {listed}{f' and {rest} more' if rest > 0 else ''}"
 
 
 def _unread(numbered: Sequence[tuple[int, Foreign]], played: Sequence[Interaction]) -> Iterator[str]:

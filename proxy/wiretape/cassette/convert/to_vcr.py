@@ -19,11 +19,13 @@ def export(tape: Tape) -> Exported:
     interactions = exported.served(tape)
     document = {"interactions": [_interaction(tape.header, one) for one in interactions], "version": 1}
     text = yaml.dump(document, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False).encode()
-    return Exported((("", text),), (*exported.told(tape), *_lost(interactions)))
+    return Exported((("", text),), (*exported.told(tape), *_lost(tape.header, interactions)))
 
 
-def _lost(interactions: Sequence[Interaction]) -> Iterator[str]:
+def _lost(header: Header, interactions: Sequence[Interaction]) -> Iterator[str]:
     """What VCR.py's format has no place for."""
+    if header.recorded:
+        yield "When it was recorded is not kept."
     for one in interactions:
         if one.how is not Ended.COMPLETE:
             yield f"Interaction {one.index} ended as {one.how}; VCR.py plays it as if it were whole."
