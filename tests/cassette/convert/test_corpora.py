@@ -24,7 +24,7 @@ from support.corpora import root
 from support.proxied import proxied
 from support.tapes import resealed, sealed
 from wiretape.cassette.convert.exports import EXPORTS
-from wiretape.cassette.convert.formats import Imported, read
+from wiretape.cassette.convert.formats import FORMATS, Imported, read
 from wiretape.cassette.format import Interaction
 from wiretape.cassette.match import Library
 from wiretape.cassette.plan import Mode
@@ -267,6 +267,15 @@ def test_a_client_that_sends_the_recorded_requests_gets_the_recorded_answers() -
             answer = cursor.find(Request(source.method, source.target, source.headers, 0, 0), source.sent)
             assert (path.name, one.index, answer) == (path.name, one.index, one)
         assert (cursor.misses, cursor.unplayed()) == ([], [])
+
+
+@pytest.mark.parametrize("kind", [None, *FORMATS])
+def test_hostile_files_are_refused_by_every_importer(kind: str | None) -> None:
+    hostile = [path for path in (root() / "hostile").rglob("*") if path.is_file()]
+    assert len(hostile) > 400
+    for path in hostile:
+        with pytest.raises(ImportRefused):
+            read(path.read_bytes(), kind=kind)
 
 
 @pytest.mark.parametrize("kind", ["har", "vcr"])
