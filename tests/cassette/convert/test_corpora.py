@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 import yaml
+from vcr.serialize import deserialize
+from vcr.serializers import yamlserializer
 from yarl import URL
 
 from support.corpora import root
@@ -284,6 +286,18 @@ def test_what_was_imported_survives_an_export(kind: str) -> None:
         ((_, data),) = EXPORTS[kind](found.tape).parts
         again = read(data).tape
         assert (path.name, [*map(whole, again.interactions)]) == (path.name, [*map(whole, found.tape.interactions)])
+
+
+def test_vcr_py_itself_reads_every_export() -> None:
+    for path, found, _ in imported():
+        ((_, data),) = EXPORTS["vcr"](found.tape).parts
+        requests, answers = deserialize(data.decode(), yamlserializer)
+        played = [
+            (asked.method, asked.body or b"", answer["status"]["code"], answer["body"]["string"])
+            for asked, answer in zip(requests, answers, strict=True)
+        ]
+        taped = [(one.method, one.request_body, one.status, one.body) for one in found.tape.interactions]
+        assert (path.name, played) == (path.name, taped)
 
 
 def whole(one: Interaction) -> tuple[object, ...]:

@@ -192,7 +192,13 @@ def test_what_is_not_understood_is_refused_with_the_reason(content: str, reason:
 
 @pytest.mark.parametrize(
     ("duration", "chunks", "known"),
-    [(12.6, ((13, 1),), True), (0, ((0, 1),), False), ("1", ((0, 1),), False), (1e300, ((0, 1),), False)],
+    [
+        (12.6, ((13, 1),), True),
+        (1, ((1, 1),), True),
+        (0, ((0, 1),), False),
+        ("1", ((0, 1),), False),
+        (1e300, ((0, 1),), False),
+    ],
 )
 def test_the_times_that_forks_keep_are_taken(duration: object, chunks: object, known: bool) -> None:
     timed = yaml.safe_load(document(body={"string": "x"}, duration_ms=duration))
