@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from support.tapes import HEADER, JSON, STREAM, only, request, resealed, sealed, taken, tape
-from wiretape.cassette.format import Ended, Header, Interaction, Tape, frames_of, joined, may_stand
+from wiretape.cassette.format import Ended, Interaction, Tape, frames_of, may_stand
 from wiretape.exchange import Headers, How
 
 THREAD = b'{\n  "id": "thread_abc123",\n  "object": "thread"\n}'
@@ -171,34 +171,3 @@ def test_frames_are_the_body_cut_at_their_borders() -> None:
 )
 def test_only_what_a_header_may_hold_may_stand(name: bytes, value: bytes, may: bool) -> None:
     assert may_stand(name, value) is may
-
-
-def later(seconds: str) -> Header:
-    return Header(by="newer", recorded=f"2026-11-23T03:00:{seconds}Z", upstream="https://api.example.com")
-
-
-def test_a_recording_that_goes_on_is_added_behind_what_is_there() -> None:
-    first = tape(taken(request()), taken(request(), index=2))
-    then = replace(tape(taken(request(at_ms=5))), header=later("07"), notes=("torn",))
-    both = joined(first, then)
-    assert [(one.index, one.t0_ms) for one in both.interactions] == [(1, 0), (2, 0), (3, 7005)]
-    assert (both.header.by, both.header.recorded, both.notes) == ("newer", HEADER.recorded, ("torn",))
-
-
-def test_a_recording_that_was_added_already_is_not_added_again() -> None:
-    first, then = tape(taken(request())), tape(taken(request("POST")))
-    then = replace(then, header=replace(later("07"), id="5ca1ab1e"))
-    once = joined(first, then)
-    assert joined(once, then) == once
-    assert len(joined(once, replace(then, header=replace(then.header, id="0ther"))).interactions) == 3
-
-
-@pytest.mark.parametrize("recorded", ["", "yesterday", "2026-11-23T02:00:00Z"])
-def test_an_unknown_or_earlier_time_moves_nothing(recorded: str) -> None:
-    then = replace(tape(taken(request("POST", at_ms=3))), header=Header(recorded=recorded))
-    assert joined(tape(taken(request())), then).interactions[1].t0_ms == 3
-
-
-def test_nothing_added_is_no_change_but_of_the_writer() -> None:
-    first = tape(taken(request()))
-    assert joined(first, Tape(header=HEADER)) == first

@@ -151,7 +151,7 @@ def test_a_frame_takes_its_plainest_proven_form(raw: bytes, fields: dict[str, ob
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        (BodyFields(file="x.blobs/00"), "not read by this version"),
+        (BodyFields(file="x.blobs/00"), "64 hex digits were expected"),
         (BodyFields(json=1, style="tabs"), "style 'tabs' is not known"),
         (BodyFields(b64="!"), "base64"),
     ],

@@ -121,7 +121,8 @@ def stopped(recording: Recording) -> bytes:
     """The journal as a kill right now would leave it: what the observers put is written, nothing is closed."""
     recording._writer.stop()
     recording._thread.join()
-    data = recording._journal.read()
+    source = recording._journal.source()
+    data = source.read(0, source.size)
     recording._journal.remove()
     return data
 

@@ -9,6 +9,8 @@ from wiretape.cassette.format import Ended, header_line
 from wiretape.cassette.show import Summary
 from wiretape.edge import tapes
 from wiretape.edge.journal import Journal
+from wiretape.edge.names import cleaned
+from wiretape.edge.seal import timestamp
 from wiretape.edge.store import Sealed, journal_path, listing, load, seal_journal, stem_of, tape_path, write_tape
 from wiretape.errors import CassetteError, CassetteLocked, ConfigError
 
@@ -137,7 +139,7 @@ def test_a_listing_tells_of_every_cassette_and_of_those_it_cannot_read(tmp_path:
 
 
 def test_a_time_is_written_in_utc_and_whole_seconds() -> None:
-    assert tapes.timestamp(WALL_NS + 999_999_999) == "2026-11-23T03:00:00Z"
+    assert timestamp(WALL_NS + 999_999_999) == "2026-11-23T03:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -151,4 +153,4 @@ def test_a_time_is_written_in_utc_and_whole_seconds() -> None:
     ],
 )
 def test_an_upstream_is_named_without_what_may_be_secret_in_it(upstream: str, shown: str) -> None:
-    assert tapes.cleaned(upstream) == shown
+    assert cleaned(upstream) == shown

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from wiretape.cassette.format import Header, Interaction, Tape, header_line, render
+from wiretape.cassette.forms import Keep
 from wiretape.cassette.reader import read
 from wiretape.cassette.recorder import RecordLimits, Take
 from wiretape.cassette.secrets import Secrets
@@ -30,9 +31,10 @@ def taken(
     index: int = 1,
     secrets: Secrets | None = None,
     limits: RecordLimits | None = None,
+    keep: Keep | None = None,
 ) -> list[bytes]:
     """The lines of one exchange; each chunk comes 10 ms after the last."""
-    take = Take(index, asked, asked.at_ns // MS, secrets or Secrets(), limits or RecordLimits())
+    take = Take(index, asked, asked.at_ns // MS, secrets or Secrets(), limits or RecordLimits(), keep)
     lines = take.sent(Chunk(body, asked.at_ns)) if body else []
     lines += take.head(Head(status, headers, asked.at_ns + MS))
     for place, data in enumerate(chunks, 1):

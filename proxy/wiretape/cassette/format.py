@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -16,13 +16,14 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from wiretape.cassette.forms import Fields, body_fields, frame_fields
+from wiretape.cassette.forms import Fields, Keep, body_fields, frame_fields
 from wiretape.cassette.ids import Aliases
 from wiretape.exchange import Headers
 from wiretape.wire import headers as fields
 
 VERSION = 1
-_SHA_DIGITS = 16
+SHA_DIGITS = 16
+"""Hex digits of a body's SHA-256 in its `end` line: enough to notice an edit."""
 _FIELD_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FIELD_VALUE = re.compile(rb"[^\r\n\x00]*")
 STATUS_MIN, STATUS_MAX = 200, 999
@@ -100,8 +101,8 @@ class Interaction(Struct, frozen=True, kw_only=True):
 
     @property
     def sha(self) -> str:
-        """The first 16 hex digits of the body's SHA-256: enough to notice an edit."""
-        return hashlib.sha256(self.body).hexdigest()[:_SHA_DIGITS]
+        """The first hex digits of the body's SHA-256."""
+        return hashlib.sha256(self.body).hexdigest()[:SHA_DIGITS]
 
     @property
     def served_headers(self) -> Headers:
@@ -124,7 +125,7 @@ class Tape(Struct, frozen=True, kw_only=True):
     """A cassette's content; `notes` are warnings for a person, made while it was read."""
 
     header: Header
-    interactions: tuple[Interaction, ...] = ()
+    interactions: Sequence[Interaction] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -138,7 +139,7 @@ def may_stand(name: bytes, value: bytes) -> bool:
     return _FIELD_NAME.fullmatch(name) is not None and _FIELD_VALUE.fullmatch(value) is not None
 
 
-def render(tape: Tape) -> Iterator[bytes]:
+def render(tape: Tape, keep: Keep | None = None) -> Iterator[bytes]:
     """The lines of a sealed file: in request order, numbered from 1, ids aliased. The same Tape, the same bytes."""
     aliases = Aliases()
     ordered = sorted(tape.interactions, key=lambda interaction: interaction.index)
@@ -146,17 +147,7 @@ def render(tape: Tape) -> Iterator[bytes]:
         aliases.see(interaction.body.decode("utf-8", "replace"))
     yield header_line(tape.header, aliases.table)
     for index, interaction in enumerate(ordered, 1):
-        yield from _interaction_lines(replace(interaction, index=index), aliases)
-
-
-def joined(first: Tape, then: Tape) -> Tape:
-    """Both tapes as one recording that went on later. The recording that was joined last is not joined again."""
-    if then.header.id and then.header.id == first.header.id:
-        return first
-    shift_ms, last = _later_ms(first.header, then.header), max((one.index for one in first.interactions), default=0)
-    added = tuple(replace(one, index=one.index + last, t0_ms=one.t0_ms + shift_ms) for one in then.interactions)
-    header = replace(first.header, by=then.header.by, id=then.header.id)
-    return Tape(header=header, interactions=first.interactions + added, notes=first.notes + then.notes)
+        yield from _interaction_lines(replace(interaction, index=index), aliases, keep)
 
 
 def recorded_at(header: Header) -> datetime | None:
@@ -167,13 +158,6 @@ def recorded_at(header: Header) -> datetime | None:
         return None
 
 
-def _later_ms(first: Header, then: Header) -> int:
-    began, began_again = recorded_at(first), recorded_at(then)
-    if began is None or began_again is None:
-        return 0
-    return max(round((began_again - began).total_seconds() * 1000), 0)
-
-
 def header_line(header: Header, ids: dict[str, str] | None = None) -> bytes:
     """The `tape` line."""
     line: Fields = {"k": "tape", "v": VERSION, "by": header.by, "recorded": header.recorded}
@@ -181,18 +165,18 @@ def header_line(header: Header, ids: dict[str, str] | None = None) -> bytes:
     return encode(line | {"upstream": header.upstream} | recording | {"ids": ids or {}})
 
 
-def request_line(interaction: Interaction, aliases: Aliases) -> bytes:
+def request_line(interaction: Interaction, aliases: Aliases, keep: Keep | None = None) -> bytes:
     """The `req` line."""
     line: Fields = {"k": "req", "i": interaction.index, "ss": interaction.session, "m": interaction.method}
     line |= {"u": aliases.encode(interaction.target), "h": _pairs(interaction.request_headers, aliases)}
-    return encode(line | _coding(interaction.request_enc) | body_fields(interaction.request_body, aliases))
+    return encode(line | _coding(interaction.request_enc) | body_fields(interaction.request_body, aliases, keep))
 
 
-def response_line(interaction: Interaction, aliases: Aliases) -> bytes:
+def response_line(interaction: Interaction, aliases: Aliases, keep: Keep | None = None) -> bytes:
     """The `res` line; with the body where it is not in frames."""
     line: Fields = {"k": "res", "i": interaction.index, "s": interaction.status}
     line |= {"h": _pairs(interaction.headers, aliases)} | _coding(interaction.enc)
-    return encode(line if interaction.frames else line | body_fields(interaction.body, aliases))
+    return encode(line if interaction.frames else line | body_fields(interaction.body, aliases, keep))
 
 
 def frame_line(index: int, raw: bytes, aliases: Aliases) -> bytes:
@@ -212,10 +196,10 @@ def encode(line: Fields) -> bytes:
     return msgspec.json.encode(line) + b"\n"
 
 
-def _interaction_lines(interaction: Interaction, aliases: Aliases) -> Iterator[bytes]:
-    yield request_line(interaction, aliases)
+def _interaction_lines(interaction: Interaction, aliases: Aliases, keep: Keep | None) -> Iterator[bytes]:
+    yield request_line(interaction, aliases, keep)
     if interaction.status is not None:
-        yield response_line(interaction, aliases)
+        yield response_line(interaction, aliases, keep)
     for raw in frames_of(interaction):
         yield frame_line(interaction.index, raw, aliases)
     yield end_line(interaction, len(interaction.body), interaction.sha)

@@ -3,12 +3,14 @@ r"""How a body or a frame stands in a cassette's line: in its most readable form
 Prove or fall back. `json` (with its `style`) is taken only if rendering the value gives the stored text again:
 numbers such as `1e5`, escapes such as `\u00e9`, repeated keys or odd spaces fall back to `text`, and bytes that
 are no UTF-8 to `b64`. Aliases are put into the text before it is read as JSON; braces in pairs stand in strings
-only, so the two never meet.
+only, so the two never meet. A body that is too long to be read in a line lies beside the cassette, to the byte and
+with its ids, under the name of its hash (`file`).
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -17,19 +19,27 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from wiretape.cassette.ids import Aliases
+from wiretape.cassette.ids import Aliases, Expansion
 
 JSON_BYTES_MAX = 1 << 20
 """Longer bodies are not tried as JSON: reading them would hold the interpreter for too long."""
 DEPTH_MAX = 64
 """Deeper JSON is kept as text: how deep a reader can go depends on where it is called."""
 
+BLOB_ABOVE_BYTES = 64 << 10
+"""Longer bodies lie beside the cassette, where there is a place for them."""
+
+_BLOB = re.compile(r"[0-9a-f]{64}")
 _NEWLINE = "+newline"
 _PLAIN_FRAME = re.compile(r"(?:event: ([^\r\n]*)\n)?data: ([^\r\n]*)\n\n")
 _OPENING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|([\[{])|([\]}])')
 
 Fields = dict[str, object]
 """Some fields of a line, about to be encoded."""
+Keep = Callable[[str, bytes], None]
+"""Puts a body beside the cassette, under the name of its hash."""
+Fetch = Callable[[str], bytes]
+"""Gives what lies beside the cassette under this name; raises ValueError where there is nothing."""
 
 
 class BodyFields(Struct, kw_only=True):
@@ -40,6 +50,7 @@ class BodyFields(Struct, kw_only=True):
     text: str | None = None
     b64: str | None = None
     file: str | None = None
+    """The name of its blob: the body's SHA-256 in hex, and so no path."""
 
 
 class FrameFields(Struct, kw_only=True):
@@ -67,10 +78,12 @@ STYLES: dict[str, Callable[[object], str]] = {"compact": _compact, "python": _py
 """The layouts that servers and clients write; each may end in a newline (`indent2+newline`)."""
 
 
-def body_fields(body: bytes, aliases: Aliases) -> Fields:
-    """A body's most readable proven form."""
+def body_fields(body: bytes, aliases: Aliases, keep: Keep | None = None) -> Fields:
+    """A body's most readable proven form; a long one is kept beside the cassette, where there is a `keep`."""
     if not body:
         return {}
+    if keep is not None and len(body) > BLOB_ABOVE_BYTES:
+        return {"file": kept(body, keep)}
     try:
         stored = aliases.encode(body.decode())
     except UnicodeDecodeError:
@@ -78,15 +91,36 @@ def body_fields(body: bytes, aliases: Aliases) -> Fields:
     return _styled(stored) or {"text": stored}
 
 
-def body_bytes(fields: BodyFields, aliases: Aliases) -> bytes:
+def kept(body: bytes, keep: Keep) -> str:
+    """The name under which this body was put beside the cassette."""
+    name = hashlib.sha256(body).hexdigest()
+    keep(name, body)
+    return name
+
+
+def nothing_beside(name: str) -> bytes:
+    """The Fetch of a cassette that has no place of its own."""
+    raise ValueError(f"`file` names {name}, and nothing lies beside these lines")
+
+
+def body_bytes(fields: BodyFields, aliases: Expansion, fetch: Fetch = nothing_beside) -> bytes:
     """The body that these fields hold. Raises ValueError where they hold none that can be rendered."""
     if fields.file is not None:
-        raise ValueError("bodies beside the cassette (`file`) are not read by this version")
+        return _fetched(fields.file, fetch)
     if fields.b64 is not None:
         return base64.b64decode(fields.b64, validate=True)
     if fields.text is not None:
         return aliases.expand(fields.text).encode()
     return b"" if fields.json is UNSET else aliases.expand(_render(fields.json, fields.style)).encode()
+
+
+def _fetched(name: str, fetch: Fetch) -> bytes:
+    if _BLOB.fullmatch(name) is None:
+        raise ValueError("`file` names no blob: 64 hex digits were expected")
+    body = fetch(name)
+    if hashlib.sha256(body).hexdigest() != name:
+        raise ValueError(f"the blob {name} is not what was recorded: its hash is another")
+    return body
 
 
 def frame_fields(raw: bytes, aliases: Aliases) -> Fields:
@@ -102,7 +136,7 @@ def frame_fields(raw: bytes, aliases: Aliases) -> Fields:
     return event | {"d": _datum(aliases.encode(match[2]))}
 
 
-def frame_bytes(fields: FrameFields, aliases: Aliases) -> bytes:
+def frame_bytes(fields: FrameFields, aliases: Expansion) -> bytes:
     """The frame that these fields hold. Raises ValueError where they hold none."""
     if fields.b64 is not None:
         return base64.b64decode(fields.b64, validate=True)

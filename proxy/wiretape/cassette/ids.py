@@ -30,16 +30,36 @@ def find(text: str) -> list[str]:
     return _FIND.findall(text)
 
 
-class Aliases:
-    """The id table of one cassette; `see` lets it grow, in order of first appearance.
+class Expansion:
+    """Puts ids back into stored text; `table` maps an alias (`thread#1`) to the id as recorded, and is not copied.
 
-    `table` maps an alias (`thread#1`) to the id as recorded. With `expansion_max`, expanding raises ValueError once
-    the ids that were put back are longer than that together.
+    With `expansion_max`, expanding raises ValueError once the ids that were put back are longer than that together.
     """
 
-    def __init__(self, table: Mapping[str, str] | None = None, expansion_max: int | None = None) -> None:
+    def __init__(self, table: Mapping[str, str], expansion_max: int | None = None) -> None:
+        self.table = table
         self._room = expansion_max
-        self.table: dict[str, str] = dict(table or {})
+
+    def expand(self, stored: str) -> str:
+        """Stored text as it was."""
+        return _EXPAND.sub(self._original, stored) if "{{" in stored else stored
+
+    def _original(self, match: re.Match[str]) -> str:
+        original = "{{" if match[1] is None else self.table.get(match[1], match[0])
+        if self._room is not None:
+            self._room -= len(original)
+            if self._room < 0:
+                raise ValueError("the aliases up to here expand to far more than the file")
+        return original
+
+
+class Aliases(Expansion):
+    """The id table of one cassette; `see` lets it grow, in order of first appearance."""
+
+    table: dict[str, str]
+
+    def __init__(self, table: Mapping[str, str] | None = None) -> None:
+        super().__init__(dict(table or {}))
         self._names = {identity: alias for alias, identity in self.table.items()}
         self._counts: dict[str, int] = {}
 
@@ -55,10 +75,6 @@ class Aliases:
             return _ENCODE.sub(self._stored, text)
         return _ESCAPE.sub(self._stored, text) if "{{" in text else text
 
-    def expand(self, stored: str) -> str:
-        """Stored text as it was."""
-        return _EXPAND.sub(self._original, stored) if "{{" in stored else stored
-
     def _declare(self, identity: str) -> None:
         kind = re.split("[_-]", identity, maxsplit=1)[0]
         self._counts[kind] = count = self._counts.get(kind, 0) + 1
@@ -72,11 +88,3 @@ class Aliases:
             return "{{{{"
         alias = self._names.get(found)
         return f"{{{{{alias}}}}}" if alias else found
-
-    def _original(self, match: re.Match[str]) -> str:
-        original = "{{" if match[1] is None else self.table.get(match[1], match[0])
-        if self._room is not None:
-            self._room -= len(original)
-            if self._room < 0:
-                raise ValueError("the aliases up to here expand to far more than the file")
-        return original

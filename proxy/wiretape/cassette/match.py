@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
+from heapq import nsmallest
+from itertools import chain, count
 
 from wiretape.cassette.coding import Decoded, decoded
 from wiretape.cassette.format import Interaction, Tape
 from wiretape.cassette.ids import find as find_ids
-from wiretape.cassette.key import Key, key
-from wiretape.cassette.miss import Asked, Miss, explain
+from wiretape.cassette.miss import COMPARED_MAX, Asked, Miss, distance, explain
 from wiretape.cassette.recorder import redacted_target, redactor_for
 from wiretape.cassette.secrets import Secrets
+from wiretape.cassette.shelf import Row, match_key
 from wiretape.errors import DecodeFailed
 from wiretape.exchange import Request
 
@@ -25,12 +26,16 @@ class Library:
     """All that can be played from some tapes, in their order. It never changes; sessions are cursors in it."""
 
     def __init__(self, tapes: Iterable[Tape]) -> None:
-        self.interactions = tuple(one for tape in tapes for one in tape.interactions if one.playable)
-        self.index: dict[Key, list[int]] = {}
+        self.interactions = Row(tape.interactions for tape in tapes)
+        self.index: dict[bytes, list[int]] = {}
         """Where the equal requests of a key stand, in recorded order."""
-        for position, one in enumerate(self.interactions):
-            found = key(one.method, one.target, one.request_headers, one.request_body)
-            self.index.setdefault(found, []).append(position)
+        for position, entry in enumerate(self.interactions.entries):
+            self.index.setdefault(entry.key, []).append(position)
+
+    def likely(self, asked: Asked) -> list[Interaction]:
+        """Those whose method and path are least unlike the request's: alone these are read to explain a miss."""
+        far = (distance(asked, entry) for entry in self.interactions.entries)
+        return [self.interactions[at] for _, at in nsmallest(COMPARED_MAX, zip(far, count(), strict=False))]
 
     def session(self, name: str) -> Cursor:
         """A cursor of its own, at the beginning."""
@@ -45,7 +50,7 @@ class Cursor:
         self.misses: list[Miss] = []
         """Every miss, so that a test can fail where the application swallowed the error."""
         self._library = library
-        self._played: dict[Key, int] = {}
+        self._played: dict[bytes, int] = {}
         self._secrets = Secrets()
 
     def find(self, request: Request, body: bytes) -> Interaction | Miss:
@@ -54,7 +59,7 @@ class Cursor:
         Equal requests are answered in recorded order; after the last, a GET or HEAD gets the last again.
         """
         asked = self._asked(request, body)
-        found = key(request.method, asked.target, asked.headers, asked.body)
+        found = match_key(request.method, asked.target, asked.headers, asked.body)
         recorded = self._library.index.get(found, [])
         count = self._played.get(found, 0)
         if count < len(recorded):
@@ -66,8 +71,12 @@ class Cursor:
 
     def unplayed(self) -> list[Interaction]:
         """What was recorded and not asked for, in recorded order."""
+        return [self._library.interactions[position] for position in self.left()]
+
+    def left(self) -> list[int]:
+        """Where in the library that stands."""
         left = (where[self._played.get(found, 0) :] for found, where in self._library.index.items())
-        return [self._library.interactions[position] for position in sorted(chain.from_iterable(left))]
+        return sorted(chain.from_iterable(left))
 
     def _asked(self, request: Request, body: bytes) -> Asked:
         """The request as the recorder would have stored it."""
@@ -77,7 +86,9 @@ class Cursor:
         return Asked(request.method, target, came.headers, redactor.body(came.body, came.headers))
 
     def _missed(self, asked: Asked, times_recorded: int) -> Miss:
-        miss = explain(asked, self._library.interactions, times_recorded, self.unplayed(), self._replayed_id(asked))
+        recorded = self._library.interactions
+        left = [recorded.entry(position) for position in self.left()]
+        miss = explain(asked, self._library.likely(asked), times_recorded, left, self._replayed_id(asked))
         self.misses.append(miss)
         return miss
 
@@ -90,8 +101,8 @@ class Cursor:
         return next((one for one in named if one in introduced), None)
 
     def _answers(self) -> Iterable[Interaction]:
-        for found, count in self._played.items():
-            for position in self._library.index[found][:count]:
+        for found, times in self._played.items():
+            for position in self._library.index[found][:times]:
                 yield self._library.interactions[position]
 
 

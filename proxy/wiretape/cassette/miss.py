@@ -14,10 +14,11 @@ from msgspec import UNSET, Struct
 from wiretape.cassette.format import Interaction
 from wiretape.cassette.key import meaning, pairs
 from wiretape.cassette.secrets import unnumbered
+from wiretape.cassette.shelf import Entry
 from wiretape.exchange import Headers
 
 _NEAREST_MAX = 3
-_COMPARED_MAX = 32
+COMPARED_MAX = 32
 """Bodies are compared with so many recordings only: those with the most similar method and path."""
 _DIFFERENCES_MAX = 20
 _SHOWN_MAX = 80
@@ -66,7 +67,7 @@ def explain(
     asked: Asked,
     interactions: Sequence[Interaction],
     times_recorded: int,
-    unplayed: Sequence[Interaction],
+    unplayed: Sequence[Interaction | Entry],
     replayed_id: str | None,
 ) -> Miss:
     """The miss of this request."""
@@ -96,13 +97,13 @@ def differences(recorded: object, asked: object) -> Iterator[Difference]:
 
 
 def _nearest(asked: Asked, interactions: Sequence[Interaction]) -> tuple[Near, ...]:
-    likely = sorted(interactions, key=lambda one: _distance(asked, one))[:_COMPARED_MAX]
-    compared = [(_distance(asked, one), _near(asked, one)) for one in likely]
+    likely = sorted(interactions, key=lambda one: distance(asked, one))[:COMPARED_MAX]
+    compared = [(distance(asked, one), _near(asked, one)) for one in likely]
     compared.sort(key=lambda pair: (pair[0], len(pair[1].differences), pair[1].index))
     return tuple(near for _, near in compared[:_NEAREST_MAX])
 
 
-def _distance(asked: Asked, one: Interaction) -> int:
+def distance(asked: Asked, one: Interaction | Entry) -> int:
     """How unlike method and path are: a different method counts as much as a segment and a half."""
     ours, theirs = asked.target.partition("?")[0].split("/"), one.path.split("/")
     unlike = [left for left, right in zip_longest(ours, theirs) if left != right]

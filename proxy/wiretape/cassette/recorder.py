@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from array import array
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -21,6 +22,7 @@ from msgspec.structs import replace
 from wiretape.cassette.coding import Decoded, decoded
 from wiretape.cassette.format import (
     METHOD,
+    SHA_DIGITS,
     STATUS_MAX,
     STATUS_MIN,
     Ended,
@@ -31,6 +33,7 @@ from wiretape.cassette.format import (
     request_line,
     response_line,
 )
+from wiretape.cassette.forms import Keep
 from wiretape.cassette.ids import Aliases
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
@@ -39,7 +42,6 @@ from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
 from wiretape.wire.headers import end_to_end, is_event_stream, value
 from wiretape.wire.sse import Framer
 
-_SHA_DIGITS = 16
 _NO_ALIASES = Aliases()
 _NOT_IN_TARGET = re.compile(rb"[\x00-\x20\x7f]")
 _ENDED = {
@@ -84,13 +86,24 @@ def redactor_for(request: Request, shared: Secrets) -> Redactor:
 class Take:
     """One exchange being recorded. Each call gives the lines to append to the journal.
 
+    With `keep` a long body is put beside the journal before the line that names it is given.
+
     `sent`, `head`, `chunk` and `end` are the Observer's calls; they raise BodyTooLarge, FrameTooLarge or
     DecodeFailed where the exchange cannot be recorded, CassetteError where no reader would take it: call `cut`
     then.
     """
 
-    def __init__(self, index: int, request: Request, t0_ms: int, secrets: Secrets, limits: RecordLimits) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - what an exchange is, and what its recording needs of its surroundings
+        self,
+        index: int,
+        request: Request,
+        t0_ms: int,
+        secrets: Secrets,
+        limits: RecordLimits,
+        keep: Keep | None = None,
+    ) -> None:
         self._request = request
+        self._keep = keep
         self._limits = limits
         self._redactor = redactor_for(request, secrets)
         self._so_far = Interaction(index=index, method=request.method, target="/", t0_ms=t0_ms)
@@ -99,7 +112,7 @@ class Take:
         self._head: Head | None = None
         self._stream: _Stream | None = None
         self._pieces: list[bytes] = []
-        self._times: list[int] = []
+        self._times = array("Q")
         self.held_bytes = 0
 
     def sent(self, chunk: Chunk) -> list[bytes]:
@@ -167,7 +180,7 @@ class Take:
             request_body=self._redactor.body(came.body, came.headers),
             request_enc=came.enc,
         )
-        line = request_line(self._so_far, _NO_ALIASES)
+        line = request_line(self._so_far, _NO_ALIASES, self._keep)
         self._written_bytes = sum(map(len, self._sent))
         return [line]
 
@@ -181,7 +194,7 @@ class Take:
         body = self._redactor.body(came.body, came.headers)
         sizes = fitted([len(piece) for piece in came.pieces], [(0, len(came.body), len(body))])
         done = replace(self._so_far, headers=headers, body=body, enc=came.enc, chunks=self._gaps(sizes))
-        return [response_line(done, _NO_ALIASES), end_line(done, len(body), done.sha)]
+        return [response_line(done, _NO_ALIASES, self._keep), end_line(done, len(body), done.sha)]
 
     def _compressed_stream(self, came: Decoded, headers: Headers) -> list[bytes]:
         self._so_far = replace(self._so_far, headers=headers, enc=came.enc)
@@ -214,14 +227,14 @@ class _Stream:
         self._at = 0
         self.size = 0
         """Bytes that were stored."""
-        self.reads: list[int] = []
+        self.reads = array("Q")
         """Bytes of each read."""
         self.changes: list[tuple[int, int, int]] = []
         """(where, bytes that came, bytes stored) for each frame that redaction made longer or shorter."""
 
     @property
     def sha(self) -> str:
-        return self._hash.hexdigest()[:_SHA_DIGITS]
+        return self._hash.hexdigest()[:SHA_DIGITS]
 
     def feed(self, data: bytes) -> list[bytes]:
         self.reads.append(len(data))
@@ -262,4 +275,4 @@ def fitted(reads: Sequence[int], changes: Sequence[tuple[int, int, int]]) -> lis
 
 
 def _sha(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()[:_SHA_DIGITS]
+    return hashlib.sha256(body).hexdigest()[:SHA_DIGITS]

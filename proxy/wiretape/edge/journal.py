@@ -11,12 +11,11 @@ from typing import Self
 
 from msgspec import Struct
 
+from wiretape.edge.files import PRIVATE_FILE, PRIVATE_FOLDER, OpenFile
 from wiretape.errors import CassetteError, CassetteLocked
 
-PRIVATE_FILE = 0o600
-PRIVATE_FOLDER = 0o700
 CASSETTE_BYTES_MAX = 1 << 30
-"""A larger file is refused: it is read into memory whole."""
+"""A larger file is refused: what finds its interactions would be as large as a cassette should be."""
 
 
 class Written(Struct, frozen=True):
@@ -49,11 +48,11 @@ class Journal:
         except OSError as error:
             raise CassetteError(f"{path}: cannot be opened for recording: {error.strerror}.") from error
 
-    def read(self) -> bytes:
-        """All that is in it. Raises CassetteError where no reader would take so much."""
+    def source(self) -> OpenFile:
+        """What is in it now; only while it is open. Raises CassetteError where no reader would take so much."""
         if self._size > CASSETTE_BYTES_MAX:
             raise CassetteError(f"{self.path}: over {CASSETTE_BYTES_MAX} bytes; record to several cassettes.")
-        return os.pread(self._descriptor, self._size, 0)
+        return OpenFile(self._descriptor)
 
     def cut(self, size: int) -> None:
         """Keep the first `size` bytes; what follows is appended there."""

@@ -16,10 +16,13 @@ from typing import Self
 from wiretape.cassette.format import Header
 from wiretape.cassette.recorder import Take
 from wiretape.cassette.secrets import Secrets
+from wiretape.edge.blobs import Blobs
 from wiretape.edge.journal import CASSETTE_BYTES_MAX, Journal
+from wiretape.edge.names import blobs_path, cleaned, journal_path, tape_path
 from wiretape.edge.pieces import Queue, Slot, Step
 from wiretape.edge.record_options import RecordOptions
-from wiretape.edge.tapes import Sealed, Start, cleaned, journal_path, load, seal_locked, start, tape_path, timestamp
+from wiretape.edge.seal import Start, seal_locked, sealed_already, start, timestamp
+from wiretape.edge.tapes import Sealed
 from wiretape.exchange import Chunk, Ending, Head, Observer, Request
 
 _END_LINE = b'{"k":"end"'
@@ -57,7 +60,7 @@ class Recording:
         header = Header(by=by, recorded=timestamp(wall_ns), upstream=where, id=chance.token_hex(_ID_BYTES))
         path = tape_path(stem)
         is_added = not over and path.exists()
-        sealed_id, sealed_bytes = (load(path).header.id, path.stat().st_size) if is_added else ("", 0)
+        sealed_id, sealed_bytes = sealed_already(path) if is_added else ("", 0)
         journal = Journal.open(journal_path(stem), CASSETTE_BYTES_MAX - sealed_bytes)
         try:
             return cls(stem, journal, start(journal, header, sealed_id, over=over), options, over=over)
@@ -149,6 +152,7 @@ class _Writer:
         self._queue = queue
         self._options = options
         self._secrets = Secrets(options.secrets_max)
+        self._blobs = Blobs(blobs_path(journal.path))
         self._open: dict[int, Take] = {}
         self._held_bytes = 0
         self._stop = threading.Event()
@@ -209,7 +213,7 @@ class _Writer:
 
     def _step(self, slot: Slot, step: Step, value: object) -> list[bytes]:
         if slot.take is None:
-            slot.take = Take(slot.index, slot.request, slot.t0_ms, self._secrets, self._options)
+            slot.take = Take(slot.index, slot.request, slot.t0_ms, self._secrets, self._options, self._blobs.keep)
             self._open[slot.index] = slot.take
         held = slot.take.held_bytes
         try:

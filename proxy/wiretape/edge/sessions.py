@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from wiretape.cassette.format import Interaction
 from wiretape.cassette.match import Cursor, Library
+from wiretape.cassette.shelf import Entry
 from wiretape.errors import Overloaded
 
 
@@ -36,8 +36,9 @@ class Sessions:
             self._cursors[name] = self._library.session(name)
         return self._cursors[name]
 
-    def unplayed(self) -> Iterable[Interaction]:
+    def unplayed(self) -> Iterable[Entry]:
         """Give what no session played, in recorded order."""
-        # By identity: numbers are unique within a cassette only, and there may be several.
-        left = [{id(one) for one in cursor.unplayed()} for cursor in self._cursors.values()]
-        return (one for one in self._library.interactions if all(id(one) in those for those in left))
+        # By place: numbers are unique within a cassette only, and there may be several.
+        left = [set(cursor.left()) for cursor in self._cursors.values()]
+        recorded = enumerate(self._library.interactions.entries)
+        return (entry for place, entry in recorded if all(place in those for those in left))

@@ -1,17 +1,10 @@
 """Cassettes on disk, as the rest of the program sees them: recording, loading, sealing, listing, naming."""
 
+from wiretape.edge.names import journal_path, stem_of, tape_path
 from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.recording import Recording
-from wiretape.edge.tapes import (
-    Sealed,
-    journal_path,
-    listing,
-    load,
-    seal_journal,
-    stem_of,
-    tape_path,
-    write_tape,
-)
+from wiretape.edge.seal import seal_journal
+from wiretape.edge.tapes import Sealed, listing, load, write_tape
 
 __all__ = [
     "RecordOptions",
