@@ -55,7 +55,7 @@ def answered(shelved: Shelved, strip: Strip, aliases: Expansion, asked: Interact
     """The interaction with its response's head, and its body where it is no event stream. Raises Damaged."""
     if strip.response is None:
         return asked
-    fetch = _none if strip.events else shelved.fetch
+    fetch = None if strip.events else shelved.fetch
     return _decoded(shelved.source, strip.response, lambda line: _response(asked, line, fetch, aliases))
 
 
@@ -108,9 +108,9 @@ def _request(data: bytes, fetch: Fetch, aliases: Expansion) -> Interaction:
     )
 
 
-def _response(asked: Interaction, data: bytes, fetch: Fetch, aliases: Expansion) -> Interaction:
+def _response(asked: Interaction, data: bytes, fetch: Fetch | None, aliases: Expansion) -> Interaction:
     line = RESPONSE.decode(data)
-    headers, body = _headers(line.h, aliases), body_bytes(line, aliases, fetch)
+    headers, body = _headers(line.h, aliases), b"" if fetch is None else body_bytes(line, aliases, fetch)
     return replace(asked, status=line.s, headers=headers, body=body, enc=line.enc)
 
 
@@ -129,7 +129,3 @@ def _field(name: str, value: str) -> tuple[bytes, bytes]:
     if not may_stand(*field):
         raise ValueError(f"the header field {name[:80]!r} holds what may not stand in one")
     return field
-
-
-def _none(_: str) -> bytes:
-    return b""
