@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from heapq import nsmallest
-from itertools import chain, count
+from itertools import count
 
 from wiretape.cassette.coding import Decoded, decoded
 from wiretape.cassette.format import Interaction, Tape
 from wiretape.cassette.ids import find as find_ids
+from wiretape.cassette.key import Key, key
 from wiretape.cassette.miss import COMPARED_MAX, Asked, Miss, distance, explain
 from wiretape.cassette.recorder import redacted_target, redactor_for
-from wiretape.cassette.secrets import Secrets
-from wiretape.cassette.shelf import Row, match_key
+from wiretape.cassette.secrets import Secrets, unnumbered
+from wiretape.cassette.shelf import Row
 from wiretape.errors import DecodeFailed
 from wiretape.exchange import Request
 
@@ -23,14 +24,32 @@ _DECODED_BYTES_MAX = 64 << 20
 
 
 class Library:
-    """All that can be played from some tapes, in their order. It never changes; sessions are cursors in it."""
+    """All that can be played from some tapes, in their order. It never changes; sessions are cursors in it.
+
+    No body is read when it is made: the keys of a path are made when it is first asked for.
+    """
 
     def __init__(self, tapes: Iterable[Tape]) -> None:
         self.interactions = Row(tape.interactions for tape in tapes)
-        self.index: dict[bytes, list[int]] = {}
-        """Where the equal requests of a key stand, in recorded order."""
+        self._places: dict[tuple[str, str], list[int]] = {}
+        self._equal: dict[tuple[str, str], dict[Key, list[int]]] = {}
         for position, entry in enumerate(self.interactions.entries):
-            self.index.setdefault(entry.key, []).append(position)
+            self._places.setdefault((entry.method, _compared(entry.path)), []).append(position)
+
+    def equal(self, found: Key) -> Sequence[int]:
+        """Where the equal requests of a key stand, in recorded order."""
+        place = found.method, found.path
+        if place not in self._equal:
+            self._equal[place] = self._keyed(self._places.get(place, ()))
+        return self._equal[place].get(found, ())
+
+    def _keyed(self, positions: Iterable[int]) -> dict[Key, list[int]]:
+        keyed: dict[Key, list[int]] = {}
+        for position in positions:
+            one = self.interactions[position]
+            found = key(one.method, one.target, one.request_headers, one.request_body)
+            keyed.setdefault(found, []).append(position)
+        return keyed
 
     def likely(self, asked: Asked) -> list[Interaction]:
         """Those whose method and path are least unlike the request's: alone these are read to explain a miss."""
@@ -50,7 +69,7 @@ class Cursor:
         self.misses: list[Miss] = []
         """Every miss, so that a test can fail where the application swallowed the error."""
         self._library = library
-        self._played: dict[bytes, int] = {}
+        self._played: dict[Key, int] = {}
         self._secrets = Secrets()
 
     def find(self, request: Request, body: bytes) -> Interaction | Miss:
@@ -59,8 +78,8 @@ class Cursor:
         Equal requests are answered in recorded order; after the last, a GET or HEAD gets the last again.
         """
         asked = self._asked(request, body)
-        found = match_key(request.method, asked.target, asked.headers, asked.body)
-        recorded = self._library.index.get(found, [])
+        found = key(request.method, asked.target, asked.headers, asked.body)
+        recorded = self._library.equal(found)
         count = self._played.get(found, 0)
         if count < len(recorded):
             self._played[found] = count + 1
@@ -75,8 +94,8 @@ class Cursor:
 
     def left(self) -> list[int]:
         """Where in the library that stands."""
-        left = (where[self._played.get(found, 0) :] for found, where in self._library.index.items())
-        return sorted(chain.from_iterable(left))
+        played = set(self._positions())
+        return [position for position in range(len(self._library.interactions)) if position not in played]
 
     def _asked(self, request: Request, body: bytes) -> Asked:
         """The request as the recorder would have stored it."""
@@ -101,9 +120,14 @@ class Cursor:
         return next((one for one in named if one in introduced), None)
 
     def _answers(self) -> Iterable[Interaction]:
-        for found, times in self._played.items():
-            for position in self._library.index[found][:times]:
-                yield self._library.interactions[position]
+        return (self._library.interactions[position] for position in self._positions())
+
+    def _positions(self) -> Iterable[int]:
+        return (at for found, times in self._played.items() for at in self._library.equal(found)[:times])
+
+
+def _compared(path: str) -> str:
+    return unnumbered(path.encode()).decode()
 
 
 def _readable(request: Request, body: bytes) -> Decoded:

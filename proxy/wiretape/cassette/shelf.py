@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
@@ -10,21 +9,15 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import overload
 
-import msgspec
 from msgspec import Struct
 
 from wiretape.cassette.draft import Damaged, Shelved, interaction_of
 from wiretape.cassette.format import Ended, Interaction
-from wiretape.cassette.key import key
 from wiretape.cassette.scan import Strip
 from wiretape.errors import CassetteError
-from wiretape.exchange import Headers
 
-KEYS = 1
-"""Raise it when equal requests get other keys than before: what was kept of them is made anew then."""
 CACHE_BYTES_MAX = 64 << 20
 """Bytes of bodies that one cassette keeps at hand; what was served longest ago is read again."""
-_KEY_BYTES = 16
 
 
 class Entry(Struct, frozen=True, array_like=True, gc=False):
@@ -36,8 +29,6 @@ class Entry(Struct, frozen=True, array_like=True, gc=False):
     target: str
     status: int | None
     how: Ended
-    key: bytes
-    """What its request is matched by (`match_key`)."""
     places: bytes = b""
 
     @property
@@ -51,17 +42,10 @@ class Entry(Struct, frozen=True, array_like=True, gc=False):
         return self.status is not None and self.how is not Ended.RECORDER
 
 
-def match_key(method: str, target: str, headers: Headers, body: bytes) -> bytes:
-    """Equal keys, equal requests: a `Key` in 16 bytes."""
-    found = msgspec.msgpack.encode(key(method, target, headers, body))
-    return hashlib.sha256(found).digest()[:_KEY_BYTES]
-
-
 def entry_of(one: Interaction, strip: Strip | None = None) -> Entry:
     """What is kept of an interaction."""
-    found = match_key(one.method, one.target, one.request_headers, one.request_body)
     places = b"" if strip is None else _packed(strip)
-    return Entry(one.index, one.session, one.method, one.target, one.status, one.how, found, places)
+    return Entry(one.index, one.session, one.method, one.target, one.status, one.how, places)
 
 
 def entries_of(interactions: Sequence[Interaction]) -> Sequence[Entry]:

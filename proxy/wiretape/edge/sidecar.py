@@ -17,13 +17,13 @@ from msgspec import Struct
 from wiretape import __version__
 from wiretape.cassette.format import Header
 from wiretape.cassette.scan import BLOCK_BYTES, Source
-from wiretape.cassette.shelf import KEYS, Entry
+from wiretape.cassette.shelf import Entry
 from wiretape.edge.files import replacing
 from wiretape.edge.names import index_path
 
 INDEX_ABOVE_BYTES = 1 << 20
 """Smaller files are read whole: that is as quick."""
-_MADE_BY = f"{__version__} {KEYS} {sys.byteorder}"
+_MADE_BY = f"{__version__} {sys.byteorder}"
 
 
 class Index(Struct, frozen=True, kw_only=True):
