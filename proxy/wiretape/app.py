@@ -244,6 +244,7 @@ class Proxy:
             "version": __version__,
             "mode": self.config.mode.value,
             "draining": self.relay.draining,
+            "recording": self._recording.counts if self._recording else None,
             "upstreams": [{"name": one.name, "prefix": one.prefix, "place": one.place} for one in self._behind],
             "counts": {"streams_active": self.relay.active, "runs_open": self._runs.open, "dropped": self._dropped()},
         }

@@ -32,9 +32,10 @@ def taken(
     secrets: Secrets | None = None,
     limits: RecordLimits | None = None,
     keep: Keep | None = None,
+    veil: bytes | None = None,
 ) -> list[bytes]:
     """The lines of one exchange; each chunk comes 10 ms after the last."""
-    take = Take(index, asked, asked.at_ns // MS, secrets or Secrets(), limits or RecordLimits(), keep)
+    take = Take(index, asked, asked.at_ns // MS, secrets or Secrets(), limits or RecordLimits(), keep, veil)
     lines = take.sent(Chunk(body, asked.at_ns)) if body else []
     lines += take.head(Head(status, headers, asked.at_ns + MS))
     for place, data in enumerate(chunks, 1):

@@ -37,6 +37,7 @@ from wiretape.cassette.forms import Keep
 from wiretape.cassette.ids import Aliases
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
+from wiretape.cassette.veil import Cleaner, Veil
 from wiretape.errors import BodyTooLarge, CassetteError
 from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
 from wiretape.wire.headers import end_to_end, is_event_stream, value
@@ -67,13 +68,13 @@ class RecordLimits(Struct, frozen=True, kw_only=True):
     """Secrets that are looked for everywhere; older ones only where they stand and in their own exchange."""
 
 
-def redacted_target(target: str, redactor: Redactor) -> str:
+def redacted_target(target: str, redactor: Cleaner) -> str:
     """The target as it is stored: what cannot stand in one is escaped, on both sides alike."""
     raw = redactor.target(target.encode("utf-8", "surrogateescape"))
     return _NOT_IN_TARGET.sub(lambda match: b"%%%02X" % match[0][0], raw).decode("utf-8", "backslashreplace")
 
 
-def stored_headers(headers: Headers, redactor: Redactor) -> Headers:
+def stored_headers(headers: Headers, redactor: Cleaner) -> Headers:
     """The fields as they are stored: end to end, redacted, and only what a header may hold."""
     return tuple(field for field in redactor.headers(end_to_end(headers)) if may_stand(*field))
 
@@ -86,7 +87,8 @@ def redactor_for(request: Request, shared: Secrets) -> Redactor:
 class Take:
     """One exchange being recorded. Each call gives the lines to append to the journal.
 
-    With `keep` a long body is put beside the journal before the line that names it is given.
+    With `keep` a long body is put beside the journal before the line that names it is given. With `veil`, the key of a
+    hash, no words are in the lines.
 
     `sent`, `head`, `chunk` and `end` are the Observer's calls; they raise BodyTooLarge, FrameTooLarge or
     DecodeFailed where the exchange cannot be recorded, CassetteError where no reader would take it: call `cut`
@@ -101,11 +103,13 @@ class Take:
         secrets: Secrets,
         limits: RecordLimits,
         keep: Keep | None = None,
+        veil: bytes | None = None,
     ) -> None:
         self._request = request
         self._keep = keep
         self._limits = limits
-        self._redactor = redactor_for(request, secrets)
+        redactor = redactor_for(request, secrets)
+        self._redactor: Cleaner = redactor if veil is None else Veil(redactor, veil)
         self._so_far = Interaction(index=index, method=request.method, target="/", t0_ms=t0_ms)
         self._sent: list[bytes] = []
         self._written_bytes = -1
@@ -219,7 +223,7 @@ class Take:
 class _Stream:
     """An event stream on its way to lines, frame by frame."""
 
-    def __init__(self, index: int, redactor: Redactor, frame_bytes_max: int) -> None:
+    def __init__(self, index: int, redactor: Cleaner, frame_bytes_max: int) -> None:
         self._index = index
         self._redactor = redactor
         self._framer = Framer(frame_bytes_max)

@@ -179,12 +179,14 @@ def _recorded(outcome: Outcome) -> int:
     sealed = outcome.sealed
     if sealed is None:
         return 0
-    click.echo(f"{sealed.interactions} interactions in {sealed.path}, {sealed.incomplete} incomplete", err=True)
+    for one in (sealed, *sealed.others):
+        click.echo(f"{one.interactions} interactions in {one.path}, {one.incomplete} incomplete", err=True)
     if outcome.stopped:
         click.echo(outcome.stopped, err=True)
     if outcome.unrecorded:
         click.echo(f"{outcome.unrecorded} exchanges are not in it: a bound or the disk kept them out", err=True)
-    return int(bool(sealed.incomplete or outcome.unrecorded or outcome.stopped))
+    incomplete = any(one.incomplete for one in (sealed, *sealed.others))
+    return int(incomplete or bool(outcome.unrecorded or outcome.stopped))
 
 
 def _replayed(outcome: Outcome, *, strict: bool) -> int:

@@ -44,6 +44,12 @@ class Blobs:
         except OSError as error:
             raise ValueError(f"the blob {self._folder.name}/{name} cannot be read: {error.strerror}") from error
 
+    def move(self, folder: Path) -> None:
+        """Be another folder from now on, with all that is in this one. Raises OSError."""
+        if self._folder.exists():
+            self._folder.rename(folder)
+        self._folder = folder
+
     def sweep(self, kept: Container[str]) -> None:
         """Remove the blobs that are not among these, and the folder once it is empty; nothing that is not ours."""
         with contextlib.suppress(OSError):

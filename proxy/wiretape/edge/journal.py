@@ -35,7 +35,8 @@ class Journal:
         self.path = path
         self._bytes_max = bytes_max
         self._descriptor = descriptor
-        self._size = os.fstat(descriptor).st_size
+        self._is_full = False
+        self._size = self._synced = os.fstat(descriptor).st_size
 
     @classmethod
     def open(cls, path: Path, bytes_max: int = CASSETTE_BYTES_MAX) -> Self:
@@ -48,6 +49,11 @@ class Journal:
         except OSError as error:
             raise CassetteError(f"{path}: cannot be opened for recording: {error.strerror}.") from error
 
+    @property
+    def size(self) -> int:
+        """Bytes that are in it."""
+        return self._size
+
     def source(self) -> OpenFile:
         """What is in it now; only while it is open. Raises CassetteError where no reader would take so much."""
         if self._size > CASSETTE_BYTES_MAX:
@@ -57,13 +63,14 @@ class Journal:
     def cut(self, size: int) -> None:
         """Keep the first `size` bytes; what follows is appended there."""
         os.ftruncate(self._descriptor, size)
-        self._size = size
+        self._size, self._synced = size, min(size, self._synced)
 
     def append(self, lines: bytes) -> Written:
         """Add whole lines. After an error the file ends with its last whole line."""
         written = 0
         if self._size + len(lines) > self._bytes_max:
-            return Written(0, OSError(errno.EFBIG, "The cassette is full: record to another one"))
+            self._is_full = True
+            return Written(0, _full())
         try:
             while written < len(lines):
                 written += os.pwrite(self._descriptor, lines[written:], self._size + written)
@@ -76,12 +83,33 @@ class Journal:
         return Written(written)
 
     def sync(self) -> OSError | None:
-        """Wait until it is on the disk. An error is final: a later sync would not tell what this one lost."""
+        """Wait until it is on the disk.
+
+        After an error it ends where the last sync left it: what came since may be lost, and no later sync would tell.
+        """
         try:
             os.fsync(self._descriptor)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self.cut(self._synced)
             return error
+        self._synced = self._size
         return None
+
+    def revive(self) -> OSError | None:
+        """Try, after an error, whether it can be appended to again; not where it has reached its own limit."""
+        if self._is_full:
+            return _full()
+        try:
+            self.cut(self._size)
+        except OSError as error:
+            return error
+        return self.append(b"\n").error or self.sync()
+
+    def move(self, path: Path) -> None:
+        """Be at another path from now on, still locked. Raises OSError."""
+        self.path.rename(path)
+        self.path = path
 
     def close(self) -> None:
         """Give up file and lock."""
@@ -91,6 +119,10 @@ class Journal:
         """Take the file away, while still locked."""
         self.path.unlink()
         self.close()
+
+
+def _full() -> OSError:
+    return OSError(errno.EFBIG, "The cassette is full: record to another one")
 
 
 def _locked(path: Path) -> int:

@@ -2,12 +2,15 @@
 
 `talks/weather` is `talks/weather.part.jsonl` while it is recorded and `talks/weather.tape.jsonl` when it is sealed;
 its long bodies lie in `talks/weather.blobs/`, and what finds its interactions quickly in `talks/weather.tape.idx`.
+A session named `alice` records to `talks/weather@alice`; the parts of a recording without an end are numbered,
+`talks/weather.000001`.
 """
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from wiretape.errors import ConfigError
 
@@ -15,6 +18,8 @@ SEALED_SUFFIX = ".tape.jsonl"
 JOURNAL_SUFFIX = ".part.jsonl"
 BLOBS_SUFFIX = ".blobs"
 INDEX_SUFFIX = ".tape.idx"
+DEFAULT_SESSION = "default"
+_SESSION_LENGTH_MAX = 100
 
 
 def stem_of(name_or_path: str, cassette_dir: Path) -> Path:
@@ -40,6 +45,16 @@ def tape_path(stem: Path) -> Path:
 def journal_path(stem: Path) -> Path:
     """The journal of a stem."""
     return stem.with_name(stem.name + JOURNAL_SUFFIX)
+
+
+def session_stem(stem: Path, session: str) -> Path:
+    """The stem of a recording session's own cassette; the one without a name has the recording's."""
+    if session == DEFAULT_SESSION:
+        return stem
+    named = quote(session, safe="").replace(".", "%2E")
+    if len(named) > _SESSION_LENGTH_MAX:
+        named = f"{named[:_SESSION_LENGTH_MAX]}~{hashlib.sha256(session.encode()).hexdigest()[:16]}"
+    return stem.with_name(f"{stem.name}@{named}")
 
 
 def blobs_path(path: Path) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wiretape.cassette.recorder import Take
+from wiretape.cassette.sample import Sieve
 from wiretape.edge.record_options import RecordOptions
 from wiretape.exchange import Request
 
@@ -18,18 +19,19 @@ Step = Callable[[Take, Any], list[bytes]]
 class Slot:
     """One exchange's place in the recording."""
 
-    __slots__ = ("closed", "index", "overrun", "request", "t0_ms", "take")
+    __slots__ = ("closed", "index", "overrun", "request", "sieve", "take")
 
-    def __init__(self, index: int, request: Request, t0_ms: int) -> None:
+    def __init__(self, index: int, request: Request) -> None:
         self.index = index
         self.request = request
-        self.t0_ms = t0_ms
         self.overrun = False
         """The caller found no room: it puts nothing more."""
         self.closed = False
         """The writer is done with it, at its end or before."""
         self.take: Take | None = None
         """Made by the writer, because making it looks for secrets."""
+        self.sieve: Sieve | None = None
+        """Where not all conversations are recorded."""
 
 
 class Queue:
@@ -39,7 +41,7 @@ class Queue:
     """
 
     def __init__(self, options: RecordOptions) -> None:
-        self._pieces: deque[tuple[Slot, Step, Any, int]] = deque()
+        self._pieces: deque[tuple[Slot | None, Step, Any, int]] = deque()
         self._pieces_max = options.journal_queue_max
         self._bytes_max = options.journal_queue_bytes_max
         self._put_bytes = 0
@@ -56,12 +58,12 @@ class Queue:
             self.wake.set()
         return True
 
-    def force(self, slot: Slot, step: Step) -> None:
-        """The last piece of an exchange, whatever the bound."""
-        self._pieces.append((slot, step, None, 0))
+    def force(self, slot: Slot | None, step: Step, value: object = None) -> None:
+        """The last piece of an exchange, whatever the bound; without a slot, the name of a session that is over."""
+        self._pieces.append((slot, step, value, 0))
         self.wake.set()
 
-    def take(self) -> list[tuple[Slot, Step, Any]]:
+    def take(self) -> list[tuple[Slot | None, Step, Any]]:
         """What waits now, not what comes meanwhile."""
         taken = [self._pieces.popleft() for _ in range(len(self._pieces))]
         self._taken_bytes += sum(size for *_, size in taken)

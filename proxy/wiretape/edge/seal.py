@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +17,13 @@ from wiretape.cassette.sealing import Piece, Sealing
 from wiretape.edge.blobs import Blobs
 from wiretape.edge.files import replacing
 from wiretape.edge.journal import Journal
-from wiretape.edge.names import blobs_path, journal_path, tape_path
+from wiretape.edge.names import blobs_path, cleaned, journal_path, tape_path
 from wiretape.edge.sidecar import INDEX_ABOVE_BYTES, Index, write_index
 from wiretape.edge.tapes import Sealed, opened, reading
 from wiretape.errors import CassetteError
 
 _NS_PER_S = 1_000_000_000
+_ID_BYTES = 8
 
 
 class Start(Struct, frozen=True):
@@ -83,6 +85,12 @@ def sealed_already(path: Path) -> tuple[str, int]:
     return way.scan.header.id, source.size
 
 
+def new_header(by: str, upstream: str, wall_ns: int) -> Header:
+    """The first line of a recording that begins now; `upstream` may be several, and is told without secrets."""
+    where = ", ".join(cleaned(one) for one in upstream.split(", "))
+    return Header(by=by, recorded=timestamp(wall_ns), upstream=where, id=secrets.token_hex(_ID_BYTES))
+
+
 def timestamp(wall_ns: int) -> str:
     """A header's time, in UTC and whole seconds."""
     return datetime.fromtimestamp(wall_ns // _NS_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -139,7 +147,7 @@ def _index(sealing: Sealing, sha: str) -> Index:
 
 
 def _write(journal: Journal, line: bytes) -> None:
-    error = journal.append(line).error
+    error = journal.append(line).error or journal.sync()
     if error is not None:
         raise CassetteError(f"{journal.path}: cannot be written: {error.strerror}.") from error
 

@@ -30,6 +30,8 @@ class Sealed(Struct, frozen=True):
     path: Path
     interactions: int
     incomplete: int
+    others: tuple[Sealed, ...] = ()
+    """Of the same recording: the cassettes of its sessions, and its parts, as far as they are there."""
 
 
 def load(path: Path) -> Tape:

@@ -1,0 +1,101 @@
+"""One cassette while it is recorded: its journal, its blobs, and the exchanges that are open on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from wiretape.cassette.format import Header
+from wiretape.cassette.recorder import Take
+from wiretape.cassette.sample import Sieve
+from wiretape.cassette.secrets import Secrets
+from wiretape.edge.blobs import Blobs
+from wiretape.edge.journal import CASSETTE_BYTES_MAX, Journal, Written
+from wiretape.edge.names import blobs_path, journal_path, tape_path
+from wiretape.edge.pieces import Slot
+from wiretape.edge.record_options import RecordOptions
+from wiretape.edge.seal import Start, seal_locked, sealed_already, start
+from wiretape.edge.tapes import Sealed
+from wiretape.exchange import Request
+
+END_LINE = b'{"k":"end"'
+_NS_PER_MS = 1_000_000
+
+
+class Reel:
+    """One journal that is being written; made by `open`, ended by `seal`, `close` or `discard`."""
+
+    def __init__(self, stem: Path, journal: Journal, begin: Start, *, over: bool) -> None:
+        self.stem = stem
+        self.journal = journal
+        self.open_slots: dict[int, Slot] = {}
+        self.secrets: Secrets | None = None
+        self.began_ns = begin.began_ns
+        self.taken = 0
+        """Exchanges of which something was written, since it was opened."""
+        self._over = over
+        self._before = begin.index - 1
+        self._origin_ns: int | None = None
+        self._blobs = Blobs(blobs_path(journal.path))
+
+    @classmethod
+    def open(cls, stem: Path, header: Header, *, over: bool) -> Self:
+        """Begin, or go on after a crash, to record to this stem. Raises CassetteError and CassetteLocked."""
+        path = tape_path(stem)
+        is_added = not over and path.exists()
+        sealed_id, sealed_bytes = sealed_already(path) if is_added else ("", 0)
+        journal = Journal.open(journal_path(stem), CASSETTE_BYTES_MAX - sealed_bytes)
+        try:
+            return cls(stem, journal, start(journal, header, sealed_id, over=over), over=over)
+        except BaseException:
+            journal.close()
+            raise
+
+    def begin(self, slot: Slot, options: RecordOptions, veil: bytes | None) -> Take:
+        """Let an exchange begin here."""
+        self.secrets = self.secrets or Secrets(options.secrets_max)
+        index, at_ms = slot.index + self._before, self._t0_ms(slot.request)
+        slot.take = Take(index, slot.request, at_ms, self.secrets, options, self.keep, veil)
+        slot.sieve = Sieve(slot.request.target, options.sample) if options.sample < 1 else None
+        self.open_slots[slot.index] = slot
+        self.taken += 1
+        return slot.take
+
+    def keep(self, name: str, body: bytes) -> None:
+        """Put a long body beside the journal. Raises OSError."""
+        self._blobs.keep(name, body)
+
+    def write(self, lines: bytes) -> Written:
+        """Append lines, and wait for the disk where an exchange has ended in them."""
+        written = self.journal.append(lines)
+        if written.error is None and END_LINE in lines and (error := self.journal.sync()) is not None:
+            return Written(0, error)
+        return written
+
+    def retire(self, stem: Path) -> None:
+        """Go on under another name, so that another reel can take this one's. Raises OSError."""
+        self._blobs.move(blobs_path(journal_path(stem)))
+        self.journal.move(journal_path(stem))
+        self.stem = stem
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it that would be missed."""
+        return not self.taken and not self._before
+
+    def seal(self) -> Sealed:
+        """Make the sealed file; the journal goes. Raises CassetteError; then the journal stays."""
+        return seal_locked(self.journal, self.stem, over=self._over)
+
+    def discard(self) -> None:
+        """End it without sealing; a journal with something in it stays as it is."""
+        if self.is_empty:
+            self.journal.remove()
+        else:
+            self.journal.close()
+
+    def _t0_ms(self, request: Request) -> int:
+        """By the monotonic clock, from where the wall clock stood at the first request."""
+        if self._origin_ns is None:
+            self._origin_ns = request.at_ns - max(request.wall_ns - self.began_ns, 0)
+        return max(request.at_ns - self._origin_ns, 0) // _NS_PER_MS

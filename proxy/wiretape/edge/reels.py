@@ -1,0 +1,203 @@
+"""All that a recording writes to: a reel for each session, and the parts of one that goes on for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from msgspec import Struct
+
+from wiretape.edge.names import DEFAULT_SESSION, session_stem, tape_path
+from wiretape.edge.parts import PARTS, left_behind, next_part, overdue
+from wiretape.edge.pieces import Slot
+from wiretape.edge.record_options import RecordOptions
+from wiretape.edge.reel import END_LINE, Reel
+from wiretape.edge.seal import new_header, seal_journal
+from wiretape.edge.tapes import Sealed
+from wiretape.errors import CassetteError, Overloaded
+
+_NS_PER_S = 1_000_000_000
+Sealer = Callable[[], Sealed]
+
+
+class Told(Struct, frozen=True):
+    """What the first line of each cassette says."""
+
+    by: str
+    upstream: str
+
+
+class Reels:
+    """The reels of one recording: used by its writer's thread alone, and by `finish` when that has ended.
+
+    Parts and sessions that are over are sealed by a thread of their own, one after the other.
+    """
+
+    def __init__(self, stem: Path, told: Told, wall_ns: int, options: RecordOptions, *, over: bool) -> None:
+        self._stem = stem
+        self._told = told
+        self._options = options
+        self._over = over
+        self._rotates = bool(options.max_bytes or options.max_age_s)
+        self._current = {DEFAULT_SESSION: self._opened(DEFAULT_SESSION, wall_ns)}
+        self._retired: dict[int, Reel] = {}
+        self._of: dict[int, Reel] = {}
+        self._refused: dict[str, CassetteError] = {}
+        self._sealing: dict[Path, Future[Sealed]] = {}
+        self._pool = ThreadPoolExecutor(1, "wiretape-seal")
+        self.removed = 0
+        """Parts that were removed because of age or size."""
+        self.problem: str | None = None
+        """Why something is not sealed, or not recorded."""
+        for left in left_behind(stem) if self._rotates else ():
+            self._seal_later(left, partial(seal_journal, left))
+
+    def of(self, slot: Slot) -> Reel:
+        """The reel of an exchange. Raises CassetteError where it cannot be opened, Overloaded over `sessions_max`."""
+        found = self._of.get(slot.index)
+        if found is None:
+            found = self._of[slot.index] = self._for_session(slot)
+        return found
+
+    def done(self, slot: Slot) -> None:
+        """An exchange is over."""
+        reel = self._of.pop(slot.index, None)
+        if reel is not None:
+            reel.open_slots.pop(slot.index, None)
+
+    def close_session(self, name: str) -> None:
+        """A session is over: its cassette is sealed when its last exchange is."""
+        reel = self._current.pop(name, None) if name != DEFAULT_SESSION else None
+        if reel is not None:
+            self._retired[id(reel)] = reel
+
+    def seal_over(self) -> None:
+        """Seal what is over; only when all that is known of it is written."""
+        for reel in [one for one in self._retired.values() if not one.open_slots]:
+            del self._retired[id(reel)]
+            self._seal_later(reel.stem, reel.seal)
+
+    def fail(self, reel: Reel, lost: bytes) -> int:
+        """Give up what is open on a reel; how many exchanges have lost something, with what was to be written."""
+        slots = list(reel.open_slots.values())
+        count = len(slots) + lost.count(END_LINE)
+        for slot in slots:
+            slot.closed, slot.take = True, None
+            self.done(slot)
+        return count
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of bodies that are held for the exchanges that are open."""
+        slots = (slot for reel in self.all() for slot in reel.open_slots.values())
+        return sum(slot.take.held_bytes for slot in slots if slot.take is not None)
+
+    def all(self) -> list[Reel]:
+        """All that are written to."""
+        return [*self._current.values(), *self._retired.values()]
+
+    def finish(self) -> Sealed:
+        """Seal what is open. Raises CassetteError for the first that cannot be, when the others are."""
+        sealed, *others = [self._try(reel) for reel in self.all()]
+        self._pool.shutdown()
+        self._prune()
+        done = [future.result() for future in self._sealing.values() if future.exception() is None]
+        if isinstance(sealed, CassetteError):
+            raise sealed
+        rest = (*done, *(one for one in others if isinstance(one, Sealed)))
+        return Sealed(sealed.path, sealed.interactions, sealed.incomplete, tuple(rest))
+
+    def discard(self) -> None:
+        """End without sealing."""
+        self._pool.shutdown()
+        for reel in self.all():
+            reel.discard()
+
+    def _for_session(self, slot: Slot) -> Reel:
+        session = slot.request.session
+        if session in self._refused:
+            raise self._refused[session]
+        reel = self._current.get(session) or self._new(session, slot.request.wall_ns)
+        if self._rotates and self._is_full(reel, slot.request.wall_ns):
+            self._retire(session, reel)
+            reel = self._new(session, slot.request.wall_ns)
+        return reel
+
+    def _new(self, session: str, wall_ns: int) -> Reel:
+        if len(self._current) >= self._options.sessions_max + 1:
+            raise Overloaded(f"{self._options.sessions_max} sessions are recorded (record.sessions_max)")
+        stem = session_stem(self._stem, session)
+        self._wait_for(stem)
+        try:
+            reel = self._current[session] = self._again(stem) or self._opened(session, wall_ns)
+        except CassetteError as error:
+            self._refused[session], self.problem = error, str(error)
+            raise
+        return reel
+
+    def _opened(self, session: str, wall_ns: int) -> Reel:
+        header = new_header(self._told.by, self._told.upstream, wall_ns)
+        return Reel.open(session_stem(self._stem, session), header, over=self._over)
+
+    def _again(self, stem: Path) -> Reel | None:
+        """The reel of a session that was closed, and has exchanges that are not over."""
+        reel = next((one for one in self._retired.values() if one.stem == stem), None)
+        return None if reel is None else self._retired.pop(id(reel))
+
+    def _wait_for(self, stem: Path) -> None:
+        """A session that begins again while its cassette is sealed."""
+        sealing = self._sealing.get(stem)
+        if sealing is not None:
+            sealing.exception()
+
+    def _is_full(self, reel: Reel, wall_ns: int) -> bool:
+        options = self._options
+        is_large = options.max_bytes and reel.journal.size > options.max_bytes / PARTS
+        is_old = options.max_age_s and wall_ns - reel.began_ns > options.max_age_s / PARTS * _NS_PER_S
+        return bool(reel.taken and (is_large or is_old))
+
+    def _retire(self, session: str, reel: Reel) -> None:
+        """What is open goes on in the old part; where too many parts wait for it, the oldest waits no longer."""
+        reel.retire(next_part(reel.stem))
+        del self._current[session]
+        self._retired[id(reel)] = reel
+        if len(self._retired) > PARTS:
+            self.fail(next(iter(self._retired.values())), b"")
+
+    def _seal_later(self, stem: Path, seal: Sealer) -> None:
+        self._sealing[stem] = self._pool.submit(self._sealed, seal)
+
+    def _sealed(self, seal: Sealer) -> Sealed:
+        try:
+            return seal()
+        except CassetteError as error:
+            self.problem = str(error)
+            raise
+        finally:
+            self._prune()
+
+    def _try(self, reel: Reel) -> Sealed | CassetteError:
+        try:
+            return self._last(reel)
+        except CassetteError as error:
+            self.problem = str(error)
+            return error
+
+    def _last(self, reel: Reel) -> Sealed:
+        if self._rotates and reel.is_empty:
+            reel.discard()
+            return Sealed(tape_path(reel.stem), 0, 0)
+        if self._rotates and id(reel) not in self._retired:
+            reel.retire(next_part(reel.stem))
+        return reel.seal()
+
+    def _prune(self) -> None:
+        if self._rotates:
+            with contextlib.suppress(OSError):
+                for part in overdue(self._stem, self._options.max_bytes, self._options.max_age_s, time.time_ns()):
+                    part.remove()
+                    self.removed += 1
