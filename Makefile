@@ -1,6 +1,6 @@
 # Bare `make` lists the targets. CI calls exactly `make check test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-node check fix docs golden bench bench-quick lock clean
+.PHONY: help setup run demo test test-node kills check fix docs golden bench bench-quick lock clean
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 BIN := .venv/bin
@@ -46,6 +46,9 @@ test-node: $(READY) $(NODE_TESTS)/node_modules/.ready ## the journeys of the off
 $(NODE_TESTS)/node_modules/.ready: $(NODE_TESTS)/package-lock.json
 	@npm ci --prefix $(NODE_TESTS) --no-audit --no-fund --loglevel error >/dev/null
 	@touch $@
+
+kills: $(READY) ## kill a recording proxy 200 times at random moments; the suite does so ten times
+	@WIRETAPE_KILLS=200 $(BIN)/python -m pytest tests/edge/test_kills.py
 
 check: $(READY) ## lint, types, import contracts, generated docs
 	@$(BIN)/ruff check .

@@ -30,8 +30,11 @@ def test_a_blob_is_the_owners_alone_and_written_once(tmp_path: Path, monkeypatch
         "0o700",
         "0o600",
     ]
+    box.sync()
+    monkeypatch.delattr(os, "replace")
     monkeypatch.delattr(os, "fsync")
     box.keep(NAME, LONG)
+    box.sync()
 
 
 def test_a_blob_that_is_damaged_is_written_again(tmp_path: Path) -> None:
@@ -112,10 +115,21 @@ def test_a_blob_that_is_not_what_was_recorded_is_never_served(tmp_path: Path, da
 
 
 def test_a_disk_that_is_full_leaves_no_half_blob(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: int) -> None:
+    def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", fail)
+    box = Blobs(tmp_path)
+    box.keep(NAME, LONG)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="No space left"):
+            box.sync()
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    for _ in range(2):
+        box.sync()
+    assert len(synced) == 3
+    monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="No space left"):
-        Blobs(tmp_path).keep(NAME, LONG)
-    assert not list(tmp_path.iterdir())
+        box.keep("b" * 64, LONG)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]

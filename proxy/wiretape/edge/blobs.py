@@ -8,7 +8,7 @@ import re
 from collections.abc import Container
 from pathlib import Path
 
-from wiretape.edge.files import replacing
+from wiretape.edge.files import replacing, sync_path
 
 BLOB_BYTES_MAX = 64 << 20
 """A longer one is not read: no recording writes it."""
@@ -24,16 +24,23 @@ class Blobs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._unsynced: list[str] = []
 
     def keep(self, name: str, body: bytes) -> None:
-        """Put a body there, on the disk when this returns; what is there already is not written again.
-
-        Raises OSError.
-        """
+        """Put a body there, whole or not at all; what is there already is not written again. Raises OSError."""
         path = self._folder / name
         if not (path.is_file() and path.read_bytes() == body):
-            with replacing(path) as file:
+            with replacing(path, synced=False) as file:
                 file.write(body)
+            self._unsynced.append(name)
+
+    def sync(self) -> None:
+        """Wait until all that was put there is on the disk. Raises OSError; then it is tried again the next time."""
+        if not self._unsynced:
+            return
+        for path in (*(self._folder / name for name in self._unsynced), self._folder, self._folder.parent):
+            sync_path(path)
+        self._unsynced.clear()
 
     def fetch(self, name: str) -> bytes:
         """Give a body. Raises ValueError where there is none that can be read."""

@@ -35,8 +35,11 @@ class OpenFile:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes this path's place, on the disk, when it is left without an error. Raises OSError."""
+def replacing(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
+    """A file that takes this path's place when it is left without an error. Raises OSError.
+
+    With `synced` it is on the disk then.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -44,18 +47,20 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with os.fdopen(os.open(beside, flags, PRIVATE_FILE), "wb", 1 << 20) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                os.fsync(file.fileno())
         beside.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if synced:
+        sync_path(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync_path(path: Path) -> None:
+    """Wait until a file's bytes, or the names in a folder, are on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -82,12 +83,14 @@ class Journal:
         self._size += written
         return Written(written)
 
-    def sync(self) -> OSError | None:
-        """Wait until it is on the disk.
+    def sync(self, beside: Callable[[], None] | None = None) -> OSError | None:
+        """Wait until it is on the disk, and before that what is `beside` it.
 
         After an error it ends where the last sync left it: what came since may be lost, and no later sync would tell.
         """
         try:
+            if beside is not None:
+                beside()
             os.fsync(self._descriptor)
         except OSError as error:
             with contextlib.suppress(OSError):

@@ -68,7 +68,7 @@ class Reel:
     def write(self, lines: bytes) -> Written:
         """Append lines, and wait for the disk where an exchange has ended in them."""
         written = self.journal.append(lines)
-        if written.error is None and END_LINE in lines and (error := self.journal.sync()) is not None:
+        if written.error is None and END_LINE in lines and (error := self.journal.sync(self._blobs.sync)):
             return Written(0, error)
         return written
 

@@ -107,6 +107,9 @@ class _Keeper:
         self._blobs.keep(name, body)
         self._names.add(name)
 
+    def sync(self) -> None:
+        self._blobs.sync()
+
     def sweep(self) -> None:
         self._blobs.sweep(self._names)
 
@@ -125,6 +128,7 @@ def _sealed(pieces: list[Piece], path: Path) -> Sealed:
     sealing = Sealing(pieces, keeper.keep)
     with replacing(path) as file:
         size, sha = _written(file, sealing.lines())
+        keeper.sync()
     keeper.sweep()
     if size > INDEX_ABOVE_BYTES:
         write_index(path, _index(sealing, sha))

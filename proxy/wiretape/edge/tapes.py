@@ -71,6 +71,7 @@ def write_tape(tape: Tape, path: Path) -> Sealed:
     try:
         with replacing(path) as file:
             file.writelines(render(tape, blobs.keep))
+            blobs.sync()
     except OSError as error:
         raise CassetteError(f"{path}: cannot be written: {error.strerror}.") from error
     return Sealed(path, len(tape.interactions), tape.incomplete)

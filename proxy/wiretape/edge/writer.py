@@ -13,6 +13,8 @@ from wiretape.edge.reel import Reel
 from wiretape.edge.reels import Reels
 
 _KEY_BYTES = 32
+_TURNS = 4
+"""Times that it writes within `journal_lag_s`: a write and its sync take their time, too."""
 
 
 class Writer:
@@ -50,7 +52,7 @@ class Writer:
             self._queue.wake.clear()
             self._revive()
             self._write()
-            self._stop.wait(self._options.journal_lag_s / 2)
+            self._stop.wait(self._options.journal_lag_s / _TURNS)
         self._write()
 
     def stop(self) -> None:
