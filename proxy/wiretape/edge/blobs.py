@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections import deque
 from collections.abc import Container
 from pathlib import Path
 
@@ -17,14 +18,14 @@ _OURS = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{64}\.[0-9]+")
 
 
 class Blobs:
-    """One such folder; it comes to be with its first blob.
+    """One such folder; it comes to be with its first blob. `sync` may run beside `keep`, in another thread.
 
     Names are hashes: the reader checks that before it asks, and the bytes against it afterwards.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._unsynced: list[str] = []
+        self._unsynced: deque[str] = deque()
 
     def keep(self, name: str, body: bytes) -> None:
         """Put a body there, whole or not at all; what is there already is not written again. Raises OSError."""
@@ -36,11 +37,13 @@ class Blobs:
 
     def sync(self) -> None:
         """Wait until all that was put there is on the disk. Raises OSError; then it is tried again the next time."""
-        if not self._unsynced:
-            return
-        for path in (*(self._folder / name for name in self._unsynced), self._folder, self._folder.parent):
-            sync_path(path)
-        self._unsynced.clear()
+        names = [self._unsynced.popleft() for _ in range(len(self._unsynced))]
+        try:
+            for path in (*(self._folder / name for name in names), self._folder, self._folder.parent) if names else ():
+                sync_path(path)
+        except OSError:
+            self._unsynced.extend(names)
+            raise
 
     def fetch(self, name: str) -> bytes:
         """Give a body. Raises ValueError where there is none that can be read."""

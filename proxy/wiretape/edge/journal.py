@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -83,21 +82,23 @@ class Journal:
         self._size += written
         return Written(written)
 
-    def sync(self, beside: Callable[[], None] | None = None) -> OSError | None:
-        """Wait until it is on the disk, and before that what is `beside` it.
+    def sync(self) -> OSError | None:
+        """Wait until what is in it now is on the disk; it may be appended to meanwhile.
 
-        After an error it ends where the last sync left it: what came since may be lost, and no later sync would tell.
+        After an error `cut_back` it: what came since the last sync may be lost, and no later sync would tell.
         """
+        size = self._size
         try:
-            if beside is not None:
-                beside()
             os.fsync(self._descriptor)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                self.cut(self._synced)
             return error
-        self._synced = self._size
+        self._synced = size
         return None
+
+    def cut_back(self) -> None:
+        """Let it end where the last sync left it."""
+        with contextlib.suppress(OSError):
+            self.cut(self._synced)
 
     def revive(self) -> OSError | None:
         """Try, after an error, whether it can be appended to again; not where it has reached its own limit."""

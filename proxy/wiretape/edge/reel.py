@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
@@ -33,6 +34,8 @@ class Reel:
         self.began_ns = begin.began_ns
         self.taken = 0
         """Exchanges of which something was written, since it was opened."""
+        self._ended = self._ended_synced = 0
+        self._syncing: Future[OSError | None] | None = None
         self._over = over
         self._before = begin.index - 1
         self._origin_ns: int | None = None
@@ -66,14 +69,53 @@ class Reel:
         self._blobs.keep(name, body)
 
     def write(self, lines: bytes) -> Written:
-        """Append lines, and wait for the disk where an exchange has ended in them."""
+        """Append lines; where an exchange has ended in them, `sync` is due."""
         written = self.journal.append(lines)
-        if written.error is None and END_LINE in lines and (error := self.journal.sync(self._blobs.sync)):
-            return Written(0, error)
+        self._ended += lines.count(END_LINE, 0, written.kept)
         return written
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether an exchange has ended of which it is not known that it is on the disk."""
+        return self._syncing is not None or self._ended > self._ended_synced
+
+    @property
+    def is_sync_due(self) -> bool:
+        """Whether an exchange has ended that is not on the disk, and nobody sees to it."""
+        return self._syncing is None and self._ended > self._ended_synced
+
+    def sync(self, pool: ThreadPoolExecutor) -> None:
+        """Let another thread wait for the disk: blobs first, then the journal. The lines that come meanwhile do not."""
+        self._syncing = pool.submit(self._sync, self._ended)
+
+    def sync_error(self) -> tuple[OSError, int] | None:
+        """Why the last sync failed, and how many exchanges had ended since the one before; once."""
+        if self._syncing is None or not self._syncing.done():
+            return None
+        error, self._syncing = self._syncing.result(), None
+        if error is None:
+            return None
+        self.journal.cut_back()
+        lost, self._ended = self._ended - self._ended_synced, self._ended_synced
+        return error, lost
+
+    def settle(self) -> None:
+        """Wait for the sync that is under way."""
+        if self._syncing is not None:
+            self._syncing.result()
+
+    def _sync(self, ended: int) -> OSError | None:
+        try:
+            self._blobs.sync()
+        except OSError as error:
+            return error
+        failed = self.journal.sync()
+        self._ended_synced = self._ended_synced if failed else ended
+        return failed
 
     def retire(self, stem: Path) -> None:
         """Go on under another name, so that another reel can take this one's. Raises OSError."""
+        self.settle()
         self._blobs.move(blobs_path(journal_path(stem)))
         self.journal.move(journal_path(stem))
         self.stem = stem
@@ -85,10 +127,12 @@ class Reel:
 
     def seal(self) -> Sealed:
         """Make the sealed file; the journal goes. Raises CassetteError; then the journal stays."""
+        self.settle()
         return seal_locked(self.journal, self.stem, over=self._over)
 
     def discard(self) -> None:
         """End it without sealing; a journal with something in it stays as it is."""
+        self.settle()
         if self.is_empty:
             self.journal.remove()
         else:

@@ -15,7 +15,7 @@ from wiretape.edge.names import DEFAULT_SESSION, session_stem, tape_path
 from wiretape.edge.parts import PARTS, left_behind, next_part, overdue
 from wiretape.edge.pieces import Slot
 from wiretape.edge.record_options import RecordOptions
-from wiretape.edge.reel import END_LINE, Reel
+from wiretape.edge.reel import Reel
 from wiretape.edge.seal import new_header, seal_journal
 from wiretape.edge.tapes import Sealed
 from wiretape.errors import CassetteError, Overloaded
@@ -49,6 +49,7 @@ class Reels:
         self._refused: dict[str, CassetteError] = {}
         self._sealing: dict[Path, Future[Sealed]] = {}
         self._pool = ThreadPoolExecutor(1, "wiretape-seal")
+        self._syncs = ThreadPoolExecutor(1, "wiretape-sync")
         self.removed = 0
         """Parts that were removed because of age or size."""
         self.problem: str | None = None
@@ -75,20 +76,32 @@ class Reels:
         if reel is not None:
             self._retired[id(reel)] = reel
 
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether an exchange has ended of which it is not known that it is on the disk."""
+        return any(reel.is_unsettled for reel in self.all())
+
+    def sync(self) -> list[tuple[Reel, OSError, int]]:
+        """Let what has ended get to the disk; gives the reels for which that failed, and how much each has lost."""
+        failed = [(reel, *found) for reel in self.all() if (found := reel.sync_error())]
+        for reel in self.all():
+            if reel.is_sync_due:
+                reel.sync(self._syncs)
+        return failed
+
     def seal_over(self) -> None:
         """Seal what is over; only when all that is known of it is written."""
         for reel in [one for one in self._retired.values() if not one.open_slots]:
             del self._retired[id(reel)]
             self._seal_later(reel.stem, reel.seal)
 
-    def fail(self, reel: Reel, lost: bytes) -> int:
-        """Give up what is open on a reel; how many exchanges have lost something, with what was to be written."""
+    def fail(self, reel: Reel) -> int:
+        """Give up what is open on a reel; how many exchanges that are."""
         slots = list(reel.open_slots.values())
-        count = len(slots) + lost.count(END_LINE)
         for slot in slots:
             slot.closed, slot.take = True, None
             self.done(slot)
-        return count
+        return len(slots)
 
     @property
     def held_bytes(self) -> int:
@@ -104,6 +117,7 @@ class Reels:
         """Seal what is open. Raises CassetteError for the first that cannot be, when the others are."""
         sealed, *others = [self._try(reel) for reel in self.all()]
         self._pool.shutdown()
+        self._syncs.shutdown()
         self._prune()
         done = [future.result() for future in self._sealing.values() if future.exception() is None]
         if isinstance(sealed, CassetteError):
@@ -114,6 +128,7 @@ class Reels:
     def discard(self) -> None:
         """End without sealing."""
         self._pool.shutdown()
+        self._syncs.shutdown()
         for reel in self.all():
             reel.discard()
 
@@ -166,7 +181,7 @@ class Reels:
         del self._current[session]
         self._retired[id(reel)] = reel
         if len(self._retired) > PARTS:
-            self.fail(next(iter(self._retired.values())), b"")
+            self.fail(next(iter(self._retired.values())))
 
     def _seal_later(self, stem: Path, seal: Sealer) -> None:
         self._sealing[stem] = self._pool.submit(self._sealed, seal)

@@ -9,7 +9,7 @@ import time
 from wiretape.cassette.recorder import Take
 from wiretape.edge.pieces import Queue, Slot, Step
 from wiretape.edge.record_options import RecordOptions
-from wiretape.edge.reel import Reel
+from wiretape.edge.reel import END_LINE, Reel
 from wiretape.edge.reels import Reels
 
 _KEY_BYTES = 32
@@ -44,16 +44,22 @@ class Writer:
             self._run()
         except Exception as error:  # noqa: BLE001 - nobody waits for this thread, and its text may hold a secret
             self.reason = f"The recorder failed ({type(error).__name__}); recording has stopped, traffic goes on."
-            self.dropped += sum(self._reels.fail(reel, b"") for reel in self._reels.all())
+            self.dropped += sum(self._reels.fail(reel) for reel in self._reels.all())
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._queue.wake.wait(self._options.retry_s if self._stalled else None)
+            self._queue.wake.wait(self._patience_s())
             self._queue.wake.clear()
             self._revive()
             self._write()
             self._stop.wait(self._options.journal_lag_s / _TURNS)
         self._write()
+
+    def _patience_s(self) -> float | None:
+        """For how long there is nothing to do but what is told."""
+        if self._stalled:
+            return self._options.retry_s
+        return self._options.journal_lag_s if self._reels.is_unsettled else None
 
     def stop(self) -> None:
         """From the caller's thread: write what waits, then end."""
@@ -69,6 +75,8 @@ class Writer:
                 lines.setdefault(id(reel), (reel, []))[1].extend(self._lines(reel, slot, step, value))
         for reel, found in lines.values():
             self._append(reel, b"".join(found))
+        for reel, error, lost in self._reels.sync():
+            self._stall(reel, error, lost)
         self._reels.seal_over()
 
     def _reel(self, slot: Slot) -> Reel | None:
@@ -89,7 +97,7 @@ class Writer:
         try:
             lines = self._step(reel, slot, step, value)
         except OSError as error:
-            self._stall(reel, error, b"")
+            self._stall(reel, error, 0)
             return []
         except Exception:  # noqa: BLE001 - whatever one exchange holds, the others are recorded
             return self._drop(slot)
@@ -129,14 +137,14 @@ class Writer:
             return
         written = reel.write(lines)
         if written.error is not None:
-            self._stall(reel, written.error, lines[written.kept :])
+            self._stall(reel, written.error, lines.count(END_LINE, written.kept))
 
-    def _stall(self, reel: Reel, error: OSError, lost: bytes) -> None:
+    def _stall(self, reel: Reel, error: OSError, lost: int) -> None:
         """Every exchange of which something is missing counts as dropped; it has no end, so it is never served."""
         self.reason = f"{reel.journal.path}: {error.strerror}; recording has stopped, traffic goes on."
         self._stalled[id(reel)] = reel
         self._retry_s = time.monotonic() + self._options.retry_s
-        self.dropped += self._reels.fail(reel, lost)
+        self.dropped += self._reels.fail(reel) + lost
         self._held_bytes = self._reels.held_bytes
 
     def _revive(self) -> None:
