@@ -48,6 +48,11 @@ class Queue:
         self._taken_bytes = 0
         self.wake = threading.Event()
 
+    @property
+    def pieces(self) -> int:
+        """How many wait."""
+        return len(self._pieces)
+
     def put(self, slot: Slot, step: Step, value: object, size: int) -> bool:
         """Whether there was room."""
         if len(self._pieces) >= self._pieces_max or self._put_bytes + size - self._taken_bytes > self._bytes_max:

@@ -57,6 +57,11 @@ class Recording:
         return self._writer.reason or self._reels.problem
 
     @property
+    def waiting(self) -> int:
+        """Pieces that the writer has not taken yet."""
+        return self._queue.pieces
+
+    @property
     def counts(self) -> dict[str, int]:
         """What its limits have come to."""
         return {
