@@ -32,7 +32,7 @@ from wiretape.edge.recording import Recording
 from wiretape.edge.relay import Relay
 from wiretape.edge.routes import Prefixes
 from wiretape.edge.sessions import Sessions
-from wiretape.edge.store import Sealed, load, stem_of, tape_path
+from wiretape.edge.store import Sealed, load, recorded, stem_of
 from wiretape.edge.tls import server_context
 from wiretape.edge.upstream import UpstreamOptions
 from wiretape.errors import ConfigError
@@ -208,7 +208,8 @@ class Proxy:
         return Replay(await self._library(), ", ".join(config.cassette), config.speed, config.edge.matched_body_max)
 
     async def _library(self) -> Sessions:
-        paths = [tape_path(stem_of(name, Path(self.config.cassette_dir))) for name in self.config.cassette]
+        stems = [stem_of(name, Path(self.config.cassette_dir)) for name in self.config.cassette]
+        paths = [path for stem in stems for path in recorded(stem)]
         known = [path for path in paths if self.config.mode is Mode.REPLAY or path.exists()]
         tapes = await asyncio.to_thread(lambda: [load(path) for path in known])
         self._sessions = Sessions(Library(tapes), self.config.sessions)

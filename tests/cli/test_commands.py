@@ -398,3 +398,10 @@ def test_help_is_quick_because_it_imports_nothing_heavy(tmp_path: Path) -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], env=environment(tmp_path), capture_output=True, check=True)
     assert ran.stdout == b"set()\n"
+
+
+async def test_a_second_recorder_of_a_cassette_is_refused(tmp_path: Path, quiet: list[str]) -> None:
+    async with running("record", "talk", "--ledger", "none", cwd=tmp_path):
+        ran = await wiretape("record", "talk", *quiet, cwd=tmp_path)
+    assert ran.code == 2
+    assert "another process records to this cassette; stop it, or record to another name" in ran.err

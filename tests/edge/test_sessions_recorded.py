@@ -3,10 +3,13 @@
 import os
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from support.proxied import proxied
 from support.recordings import begun, watched
 from support.tapes import JSON, KEY, STREAM, request
+from wiretape.cassette.plan import Mode
 from wiretape.edge.names import session_stem
 from wiretape.edge.store import RecordOptions, journal_path, load, tape_path
 from wiretape.exchange import Chunk, Ending, Head, How, Request
@@ -107,3 +110,22 @@ def test_a_session_whose_cassette_is_damaged_is_not_recorded_and_says_why(tmp_pa
     assert recording.reason is not None
     assert recording.reason.startswith(f"{tape_path(stem)}, line 1")
     assert not journal_path(stem).exists()
+
+
+async def test_what_sessions_recorded_is_replayed_under_one_name(tmp_path: Path) -> None:
+    cassette = (str(tmp_path / "w"),)
+    async with proxied(mode=Mode.RECORD, cassette=cassette) as proxy:
+        made = [await _made(proxy.traffic.url + prefix) for prefix in ("", "/s/alice", "/s/alice")]
+        outcome = await proxy.close()
+    assert outcome.sealed is not None
+    assert [one.interactions for one in (outcome.sealed, *outcome.sealed.others)] == [1, 2]
+    async with proxied(mode=Mode.REPLAY, cassette=cassette) as proxy:
+        assert [await _made(proxy.traffic.url) for _ in range(3)] == made
+    async with proxied(mode=Mode.REPLAY, cassette=(f"{cassette[0]}@alice",)) as proxy:
+        assert [await _made(proxy.traffic.url) for _ in range(2)] == made[1:]
+
+
+async def _made(url: str) -> str:
+    headers = {"OpenAI-Beta": "assistants=v2", "Authorization": "Bearer any-key"}
+    async with aiohttp.ClientSession(headers=headers) as session, session.post(f"{url}/v1/threads", json={}) as got:
+        return str((await got.json())["id"])

@@ -11,7 +11,17 @@ from wiretape.edge import tapes
 from wiretape.edge.journal import Journal
 from wiretape.edge.names import cleaned
 from wiretape.edge.seal import timestamp
-from wiretape.edge.store import Sealed, journal_path, listing, load, seal_journal, stem_of, tape_path, write_tape
+from wiretape.edge.store import (
+    Sealed,
+    journal_path,
+    listing,
+    load,
+    recorded,
+    seal_journal,
+    stem_of,
+    tape_path,
+    write_tape,
+)
 from wiretape.errors import CassetteError, CassetteLocked, ConfigError
 
 FIRST, SECOND = taken(request("POST"), chunks=[b"{}"]), taken(request(at_ms=4), index=2)
@@ -136,6 +146,18 @@ def test_a_listing_tells_of_every_cassette_and_of_those_it_cannot_read(tmp_path:
     assert whole == Summary(
         name="talks/b", interactions=2, bytes=size, recorded="2026-11-23T03:00:00Z", incomplete=0, sealed=True
     )
+
+
+def test_a_cassette_is_played_with_its_sessions_and_its_parts(tmp_path: Path) -> None:
+    own = tape_path(tmp_path / "w")
+    assert recorded(tmp_path / "none" / "w") == [tape_path(tmp_path / "none" / "w")]
+    assert recorded(tmp_path / "w") == [own]
+    others = ["w.000002", "w@b", "w@a", "w@a.000001", "wo", "w.v2", "w@a@b"]
+    for name in ("w", *others):
+        tape_path(tmp_path / name).touch()
+    found = [path.name.removesuffix(".tape.jsonl") for path in recorded(tmp_path / "w")]
+    assert found == ["w", "w.000002", "w@a.000001", "w@a", "w@b"]
+    assert recorded(tmp_path / "w@b") == [tape_path(tmp_path / "w@b")]
 
 
 def test_a_time_is_written_in_utc_and_whole_seconds() -> None:

@@ -4,7 +4,7 @@ from wiretape.edge.names import journal_path, stem_of, tape_path
 from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.recording import Recording
 from wiretape.edge.seal import seal_journal
-from wiretape.edge.tapes import Sealed, listing, load, write_tape
+from wiretape.edge.tapes import Sealed, listing, load, recorded, write_tape
 
 __all__ = [
     "RecordOptions",
@@ -13,6 +13,7 @@ __all__ = [
     "journal_path",
     "listing",
     "load",
+    "recorded",
     "seal_journal",
     "stem_of",
     "tape_path",

@@ -5,6 +5,7 @@ A sealed file is never written in place: a new one is made beside it, synced and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from wiretape.cassette.show import Summary, summary
 from wiretape.edge.blobs import Blobs
 from wiretape.edge.files import OpenFile, replacing
 from wiretape.edge.journal import CASSETTE_BYTES_MAX
-from wiretape.edge.names import JOURNAL_SUFFIX, SEALED_SUFFIX, blobs_path
+from wiretape.edge.names import JOURNAL_SUFFIX, SEALED_SUFFIX, blobs_path, tape_path
 from wiretape.edge.sidecar import INDEX_ABOVE_BYTES, Index, hash_of, read_index, write_index
 from wiretape.errors import CassetteError
 
@@ -75,6 +76,14 @@ def write_tape(tape: Tape, path: Path) -> Sealed:
     except OSError as error:
         raise CassetteError(f"{path}: cannot be written: {error.strerror}.") from error
     return Sealed(path, len(tape.interactions), tape.incomplete)
+
+
+def recorded(stem: Path) -> list[Path]:
+    """The sealed files of a stem: its own, those of its recording sessions, and those of its parts, where they are."""
+    own = tape_path(stem)
+    family = re.compile(re.escape(stem.name) + r"(@[^@.]+)?(\.[0-9]{6,})?" + re.escape(SEALED_SUFFIX))
+    found = [path for path in stem.parent.iterdir() if family.fullmatch(path.name)] if stem.parent.exists() else []
+    return sorted(found, key=lambda path: (path != own, path.name)) or [own]
 
 
 def listing(folder: Path) -> Iterator[Summary]:
