@@ -39,14 +39,8 @@ _EVENT = (
 def rows() -> list[dict[str, Any]]:
     """Every row, measured now; some minutes, most of them to make the cassette of 100,000 interactions."""
     with tempfile.TemporaryDirectory() as folder:
-        found = [_measured("opening", folder, str(count)) for count in SIZES]
-        return [*found, _measured("recording", folder), _measured("streams", folder)]
-
-
-def _measured(what: str, folder: str, *more: str) -> dict[str, Any]:
-    if what == "opening":
-        _run("make", folder, *more)
-    return _run(what, folder, *more)
+        found = [_run(what, folder, str(count)) for count in SIZES for what in ("make", "opening")]
+        return [*found, _run("recording", folder), _run("streams", folder)]
 
 
 def _run(*words: str) -> dict[str, Any]:
@@ -63,7 +57,7 @@ def make(folder: str, count: str) -> dict[str, Any]:
             asked = request("POST", f"/v1/threads/thread_{number // 10:06d}abc/runs", JSON, number)
             answer = [_ANSWER % number]
             file.writelines(taken(asked, _ASKED % number, chunks=answer, index=number, secrets=secrets))
-    return {"row": f"seal {int(count):,}", "CPU ms": round(_timed(lambda: seal_journal(stem)) * 1000)}
+    return _row(f"seal {int(count):,} interactions", f"{_timed(lambda: seal_journal(stem)):.2f} s")
 
 
 def opening(folder: str, count: str) -> dict[str, Any]:
@@ -71,13 +65,15 @@ def opening(folder: str, count: str) -> dict[str, Any]:
     path, before = tape_path(Path(folder) / count), _rss_mib()
     opened_s = min(_timed(lambda: Library([load(path)])) for _ in range(ROUNDS))
     library = Library([load(path)])
-    return {
-        "row": f"open {int(count):,} interactions, {path.stat().st_size / 1e6:.1f} MB",
-        "CPU ms": round(opened_s * 1000, 1),
-        "RSS MiB": _rss_mib() - before,
-        "first lookup µs": round(min(_lookups(library, 1, int(count))) * 1e6, 1),
-        "target": f"{TARGET_OPEN_S:.1f} s",
-    }
+    lookup_us = min(_lookups(library, 1, int(count))) * 1e6
+    cost = f"{opened_s * 1000:.1f} ms, {_rss_mib() - before} MiB, first lookup {lookup_us:.0f} µs"
+    what = f"open {int(count):,} interactions, {path.stat().st_size / 1e6:.1f} MB"
+    return _row(what, cost, f"{TARGET_OPEN_S * 1000:.0f} ms")
+
+
+def _row(what: str, cost: str, target: str = "") -> dict[str, Any]:
+    """CPU time of the process, and how much its resident memory grew."""
+    return {"what": what, "CPU and memory": cost, "target": target}
 
 
 def _lookups(library: Library, first: int, last: int) -> Iterator[float]:
@@ -105,8 +101,7 @@ def recording(folder: str) -> dict[str, Any]:
         observer.end(Ending(How.COMPLETE, 0))
         _drained(recorded)
     recorded.seal()
-    cost_us = round(min(found) * 1e6, 2)
-    return {"row": "record a chunk, on the loop", "µs": cost_us, "target": f"{TARGET_CHUNK_US:.0f} µs"}
+    return _row("record a chunk, on the loop", f"{min(found) * 1e6:.2f} µs", f"{TARGET_CHUNK_US:.0f} µs")
 
 
 def streams(folder: str) -> dict[str, Any]:
@@ -128,12 +123,9 @@ def streams(folder: str) -> dict[str, Any]:
     after, began_s = _rss_mib(), time.process_time()
     sealed = recorded.seal()
     assert (recorded.dropped, sealed.incomplete) == (0, 0)
-    return {
-        "row": f"record {STREAMS} streams of {EVENTS:,} events at once",
-        "RSS MiB, growth": max(peak, after) - before,
-        "sealing RSS MiB, growth": _peak_mib() - before,
-        "sealing CPU s": round(time.process_time() - began_s, 1),
-    }
+    sealing_s = time.process_time() - began_s
+    cost = f"{max(peak, after) - before} MiB; sealing {sealing_s:.1f} s, {_peak_mib() - before} MiB"
+    return _row(f"record {STREAMS} streams of {EVENTS:,} events at once", cost, "flat")
 
 
 def _begun(folder: str) -> Recording:

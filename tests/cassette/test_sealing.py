@@ -1,4 +1,5 @@
 import hashlib
+import json
 
 import msgspec
 import pytest
@@ -62,6 +63,16 @@ def test_a_journal_torn_anywhere_is_sealed_line_by_line_as_its_tape_is_rendered(
     if b"\n" not in torn:
         return
     assert together(torn) == sealed(read(torn, "j", journal=True))
+
+
+@given(
+    st.lists(st.sampled_from(["run_abc123", '"', "\n", "\\n", "thread_x1y2z3", " ", "{{", "\u00e9", "b64"]), max_size=9)
+)
+def test_ids_in_frames_are_seen_in_order_however_the_frames_are_written(parts: list[str]) -> None:
+    text = "".join(parts)
+    frames = [b"data: " + json.dumps({"b64": text, "t": text}).encode() + b"\n\n", b": " + text.encode() + b"\n\n"]
+    data = journal(taken(request(), headers=STREAM, chunks=frames))
+    assert together(data) == sealed(read(data, "j")) == together(together(data))
 
 
 def test_the_same_journal_gives_the_same_bytes_and_so_does_sealing_again() -> None:

@@ -61,11 +61,15 @@ def answered(shelved: Shelved, strip: Strip, aliases: Expansion, asked: Interact
 
 def frames_in(shelved: Shelved, strip: Strip, aliases: Expansion) -> Iterable[bytes]:
     """The body's frames, one at a time. Raises Damaged."""
-    for place, line in strip.frames(shelved.source):
-        try:
-            yield frame_bytes(EVENT.decode(line), aliases)
-        except UNREADABLE as error:
-            raise Damaged(Damage(line_number(shelved.source, place), reason(error))) from error
+    return (frame_in(shelved, place, line, aliases) for place, line in strip.frames(shelved.source))
+
+
+def frame_in(shelved: Shelved, place: int, line: bytes, aliases: Expansion) -> bytes:
+    """The frame in one line, that stands at this place. Raises Damaged."""
+    try:
+        return frame_bytes(EVENT.decode(line), aliases)
+    except UNREADABLE as error:
+        raise Damaged(Damage(line_number(shelved.source, place), reason(error))) from error
 
 
 def interaction_of(shelved: Shelved, strip: Strip) -> Interaction:

@@ -7,8 +7,9 @@ from itertools import accumulate
 
 from msgspec import Struct
 
-from wiretape.cassette.format import Interaction, Tape, frames_of
+from wiretape.cassette.format import Ended, Interaction, Tape, frames_of
 from wiretape.cassette.pace import fits
+from wiretape.cassette.shelf import entries_of
 from wiretape.exchange import Headers
 
 _BODY_LINES_MAX = 200
@@ -36,7 +37,7 @@ def summary(name: str, tape: Tape, size: int, *, sealed: bool) -> Summary:
         interactions=len(tape.interactions),
         bytes=size,
         recorded=tape.header.recorded,
-        incomplete=tape.incomplete,
+        incomplete=sum(entry.how is Ended.RECORDER for entry in entries_of(tape.interactions)),
         sealed=sealed,
     )
 
@@ -46,7 +47,7 @@ def show(tape: Tape) -> Iterator[str]:
     head = tape.header
     when = head.recorded or "at an unknown time"
     yield printable(f"{len(tape.interactions)} interactions, recorded {when} from {head.upstream}")
-    yield from (f"note: {note}" for note in tape.notes)
+    yield from (printable(f"note: {note}") for note in tape.notes)
     for interaction in tape.interactions:
         yield ""
         yield from show_interaction(interaction)
