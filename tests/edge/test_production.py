@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.recordings import begun, wait_until_written, watched
+from support.recordings import begun, wait_until_settled, wait_until_written, watched
 from support.tapes import JSON, KEY, MS, STREAM, WALL_NS, request
 from wiretape.cassette.forms import BLOB_ABOVE_BYTES
 from wiretape.cassette.sample import is_taken
@@ -177,6 +177,7 @@ def test_a_disk_that_was_full_stops_the_recording_until_there_is_room(
     wait_until_written(recording)
     while b'"end"' not in journal_path(tmp_path / "w").read_bytes():
         os.sched_yield()
+    wait_until_settled(recording)
     disk.full = True
     watched(recording.observer(request("POST", "/lost")), [b"{}"])
     across = recording.observer(request("GET", "/across"))
@@ -194,6 +195,30 @@ def test_a_disk_that_was_full_stops_the_recording_until_there_is_room(
     assert list(found) == ["/before", "/after"]
     assert recording.counts["resumed"] == 1
     assert recording.dropped == 3
+
+
+def test_a_part_that_cannot_begin_for_want_of_room_begins_when_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch, "pwrite")
+    recording = begun(tmp_path / "w", options(max_age_s=80, retry_s=0.001))
+    watched(recording.observer(request("POST", "/old")), [b"{}"])
+    while b'"end"' not in journal_path(tmp_path / "w").read_bytes():
+        os.sched_yield()
+    disk.full = True
+    watched(recording.observer(request("POST", "/lost", at_ms=11_000)), [b"{}"])
+    while not recording.dropped:
+        os.sched_yield()
+    disk.full = False
+    while b"/new" not in b"".join(path.read_bytes() for path in tmp_path.glob("w.part.jsonl")):
+        watched(recording.observer(request("POST", "/new", at_ms=11_001)), [b"{}"])
+        wait_until_written(recording)
+    recording.seal()
+    found = [one.target for path in numbered(tmp_path) for one in load(path).interactions]
+    assert found[0] == "/old"
+    assert "/new" in found
+    assert "/lost" not in found
+    assert recording.reason is not None
 
 
 def test_a_disk_that_has_no_room_for_a_blob_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

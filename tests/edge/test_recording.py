@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.recordings import begun, wait_until_written, watched
+from support.recordings import begun, wait_until_settled, wait_until_written, watched
 from support.tapes import JSON, KEY, MS, STREAM, WALL_NS, request
 from wiretape.cassette.format import Ended
 from wiretape.edge.journal import Journal
@@ -196,6 +196,7 @@ def test_a_disk_that_fails_stops_the_recording_with_a_reason(
     still_open = recording.observer(request("GET", "/open"))
     still_open.head(Head(200, STREAM, 0))
     wait_until_synced(stem)
+    wait_until_settled(recording)
     with monkeypatch.context() as patch:
 
         def fail(*_: object) -> int:

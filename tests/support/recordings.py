@@ -28,3 +28,9 @@ def wait_until_written(recording: Recording) -> None:
     """Let the writer take all that waits."""
     while recording._queue._pieces:
         os.sched_yield()
+
+
+def wait_until_settled(recording: Recording) -> None:
+    """Let the disk have all that was written."""
+    while recording._reels.is_unsettled:
+        os.sched_yield()

@@ -50,7 +50,7 @@ def left_behind(stem: Path) -> list[Path]:
 def overdue(stem: Path, bytes_max: int, age_max_s: float, now_ns: int) -> list[Part]:
     """The oldest parts that are over a limit (0 is none), oldest first; `now_ns` is by the wall clock."""
     kept, found = 0, []
-    for part in sorted(_parts(stem), key=lambda one: (-one.sealed_ns, one.path.name)):
+    for part in sorted(_parts(stem), key=lambda one: (one.sealed_ns, one.path.name), reverse=True):
         kept += part.bytes
         too_old = age_max_s and now_ns - part.sealed_ns > age_max_s * _NS_PER_S
         if too_old or (bytes_max and kept > bytes_max):

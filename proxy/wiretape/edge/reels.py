@@ -21,6 +21,8 @@ from wiretape.edge.tapes import Sealed
 from wiretape.errors import CassetteError, Overloaded
 
 _NS_PER_S = 1_000_000_000
+_TOLD_MAX = 100
+"""Cassettes that were sealed meanwhile and are told of at the end; all are on the disk."""
 Sealer = Callable[[], Sealed]
 
 
@@ -46,7 +48,7 @@ class Reels:
         self._current = {DEFAULT_SESSION: self._opened(DEFAULT_SESSION, wall_ns)}
         self._retired: dict[int, Reel] = {}
         self._of: dict[int, Reel] = {}
-        self._refused: dict[str, CassetteError] = {}
+        self._refused: dict[str, tuple[float, CassetteError]] = {}
         self._sealing: dict[Path, Future[Sealed]] = {}
         self._pool = ThreadPoolExecutor(1, "wiretape-seal")
         self._syncs = ThreadPoolExecutor(1, "wiretape-sync")
@@ -115,7 +117,7 @@ class Reels:
 
     def finish(self) -> Sealed:
         """Seal what is open. Raises CassetteError for the first that cannot be, when the others are."""
-        sealed, *others = [self._try(reel) for reel in self.all()]
+        sealed, *others = [self._try(reel) for reel in self.all()] or [Sealed(tape_path(self._stem), 0, 0)]
         self._pool.shutdown()
         self._syncs.shutdown()
         self._prune()
@@ -134,8 +136,8 @@ class Reels:
 
     def _for_session(self, slot: Slot) -> Reel:
         session = slot.request.session
-        if session in self._refused:
-            raise self._refused[session]
+        if session in self._refused and time.monotonic() < self._refused[session][0]:
+            raise self._refused[session][1]
         reel = self._current.get(session) or self._new(session, slot.request.wall_ns)
         if self._rotates and self._is_full(reel, slot.request.wall_ns):
             self._retire(session, reel)
@@ -150,7 +152,8 @@ class Reels:
         try:
             reel = self._current[session] = self._again(stem) or self._opened(session, wall_ns)
         except CassetteError as error:
-            self._refused[session], self.problem = error, str(error)
+            self._refused[session] = time.monotonic() + self._options.retry_s, error
+            self.problem = str(error)
             raise
         return reel
 
@@ -185,6 +188,8 @@ class Reels:
 
     def _seal_later(self, stem: Path, seal: Sealer) -> None:
         self._sealing[stem] = self._pool.submit(self._sealed, seal)
+        for old in [one for one, sealing in self._sealing.items() if sealing.done()][:-_TOLD_MAX]:
+            del self._sealing[old]
 
     def _sealed(self, seal: Sealer) -> Sealed:
         try:
