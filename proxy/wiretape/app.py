@@ -208,10 +208,9 @@ class Proxy:
         return Replay(await self._library(), ", ".join(config.cassette), config.speed, config.edge.matched_body_max)
 
     async def _library(self) -> Sessions:
-        stems = [stem_of(name, Path(self.config.cassette_dir)) for name in self.config.cassette]
-        paths = [path for stem in stems for path in recorded(stem)]
-        known = [path for path in paths if self.config.mode is Mode.REPLAY or path.exists()]
-        tapes = await asyncio.to_thread(lambda: [load(path) for path in known])
+        stems = (stem_of(name, Path(self.config.cassette_dir)) for name in self.config.cassette)
+        paths = [path for stem in stems for path in recorded(stem) if self.config.mode is Mode.REPLAY or path.exists()]
+        tapes = await asyncio.to_thread(lambda: [load(path) for path in paths])
         self._sessions = Sessions(Library(tapes), self.config.sessions)
         return self._sessions
 

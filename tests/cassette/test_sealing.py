@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from support.tapes import HEADER, STREAM, journal, request, resealed, sealed, taken, tape
-from wiretape.cassette.format import Ended, Header, Tape, header_line, render
+from wiretape.cassette.format import Ended, Header, Tape, header_line, joined, render
 from wiretape.cassette.forms import BLOB_ABOVE_BYTES, nothing_beside
 from wiretape.cassette.reader import Reading, read
 from wiretape.cassette.scan import Held, scan
@@ -166,3 +166,10 @@ def test_an_entry_is_small() -> None:
     sealing = Sealing([piece(journal(*LINES))], Beside().keep)
     list(sealing.lines())
     assert len(msgspec.msgpack.encode(sealing.entries[0])) < 200
+
+
+def test_tapes_are_joined_as_files_are() -> None:
+    first, then = tape(*LINES[:2]), read(later(taken(request(at_ms=5))), "j")
+    both = joined(first, then)
+    assert sealed(both) == together(journal(*LINES[:2]), later(taken(request(at_ms=5))))
+    assert joined(both, then) == both

@@ -150,6 +150,24 @@ def render(tape: Tape, keep: Keep | None = None) -> Iterator[bytes]:
         yield from _interaction_lines(replace(interaction, index=index), aliases, keep)
 
 
+def joined(first: Tape, then: Tape) -> Tape:
+    """Both tapes as one recording that went on later. The recording that was joined last is not joined again."""
+    if then.header.id and then.header.id == first.header.id:
+        return first
+    shift_ms, last = later_ms(first.header, then.header), max((one.index for one in first.interactions), default=0)
+    added = (replace(one, index=one.index + last, t0_ms=one.t0_ms + shift_ms) for one in then.interactions)
+    header = replace(first.header, by=then.header.by, id=then.header.id)
+    return Tape(header=header, interactions=(*first.interactions, *added), notes=first.notes + then.notes)
+
+
+def later_ms(first: Header, then: Header) -> int:
+    """How much later a recording began; 0 where that is unknown."""
+    began, began_again = recorded_at(first), recorded_at(then)
+    if began is None or began_again is None:
+        return 0
+    return max(round((began_again - began).total_seconds() * 1000), 0)
+
+
 def recorded_at(header: Header) -> datetime | None:
     """When the recording began; None where that is unknown."""
     try:

@@ -19,7 +19,7 @@ from wiretape.cassette.format import (
     end_line,
     frame_line,
     header_line,
-    recorded_at,
+    later_ms,
     request_line,
     response_line,
 )
@@ -148,14 +148,7 @@ def _joined(pieces: Sequence[Piece]) -> tuple[Header, list[Piece]]:
     header, kept = first.header, [first]
     for then in later:
         if not (then.header.id and then.header.id == header.id):
-            then.shift_ms = _later_ms(first.header, then.header)
+            then.shift_ms = later_ms(first.header, then.header)
             header = replace(header, by=then.header.by, id=then.header.id)
             kept.append(then)
     return header, kept
-
-
-def _later_ms(first: Header, then: Header) -> int:
-    began, began_again = recorded_at(first), recorded_at(then)
-    if began is None or began_again is None:
-        return 0
-    return max(round((began_again - began).total_seconds() * 1000), 0)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from wiretape.cassette.convert.exported import Exported
-from wiretape.edge.journal import PRIVATE_FILE, PRIVATE_FOLDER
+from wiretape.edge.files import PRIVATE_FILE, PRIVATE_FOLDER
 from wiretape.errors import CassetteError
 
 
