@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
@@ -53,7 +54,23 @@ def entries_of(interactions: Sequence[Interaction]) -> Sequence[Entry]:
     return interactions.entries if isinstance(interactions, Shelf) else list(map(entry_of, interactions))
 
 
-class Shelf(Sequence[Interaction]):
+class _OnAccess(Sequence[Interaction]):
+    """A sequence whose items are made when they are asked for."""
+
+    @overload
+    def __getitem__(self, position: int) -> Interaction: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[Interaction]: ...
+    def __getitem__(self, position: int | slice) -> Interaction | Sequence[Interaction]:
+        if isinstance(position, slice):
+            return tuple(self[one] for one in range(*position.indices(len(self))))
+        return self._at(position)
+
+    @abstractmethod
+    def _at(self, position: int) -> Interaction: ...
+
+
+class Shelf(_OnAccess):
     """Interactions in a file. Each is read on access, checked against its entry, and kept at hand for a while.
 
     Access raises CassetteError where the file is no longer what it was.
@@ -72,13 +89,7 @@ class Shelf(Sequence[Interaction]):
     def __len__(self) -> int:
         return len(self.entries)
 
-    @overload
-    def __getitem__(self, position: int) -> Interaction: ...
-    @overload
-    def __getitem__(self, position: slice) -> Sequence[Interaction]: ...
-    def __getitem__(self, position: int | slice) -> Interaction | Sequence[Interaction]:
-        if isinstance(position, slice):
-            return tuple(self[one] for one in range(*position.indices(len(self))))
+    def _at(self, position: int) -> Interaction:
         found = self._cache.get(position)
         if found is None:
             return self._kept(position, self._read(self.entries[position]))
@@ -112,7 +123,7 @@ def entry_facts(entry: Entry) -> tuple[str, str, int | None, Ended]:
     return entry.method, entry.target, entry.status, entry.how
 
 
-class Row(Sequence[Interaction]):
+class Row(_OnAccess):
     """What can be played of several tapes, one after the other."""
 
     def __init__(self, tapes: Iterable[Sequence[Interaction]]) -> None:
@@ -133,13 +144,7 @@ class Row(Sequence[Interaction]):
     def __len__(self) -> int:
         return self._begins[-1]
 
-    @overload
-    def __getitem__(self, position: int) -> Interaction: ...
-    @overload
-    def __getitem__(self, position: slice) -> Sequence[Interaction]: ...
-    def __getitem__(self, position: int | slice) -> Interaction | Sequence[Interaction]:
-        if isinstance(position, slice):
-            return tuple(self[one] for one in range(*position.indices(len(self))))
+    def _at(self, position: int) -> Interaction:
         part, at = self._place(position)
         return self._parts[part][0][at]
 
