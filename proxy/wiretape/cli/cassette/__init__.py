@@ -1,0 +1,18 @@
+"""`wiretape cassette`: look after recordings; one file for each family of commands."""
+
+from __future__ import annotations
+
+import click
+
+from wiretape.cli.cassette.convert import export_command, import_command
+from wiretape.cli.cassette.look import list_command, show
+from wiretape.cli.cassette.seal import seal
+
+
+@click.group()
+def cassette() -> None:
+    """Look after recordings."""
+
+
+for _command in (list_command, show, seal, import_command, export_command):
+    cassette.add_command(_command)
