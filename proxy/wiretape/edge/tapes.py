@@ -70,13 +70,17 @@ def journal_path(stem: Path) -> Path:
 
 def load(path: Path) -> Tape:
     """The Tape in a sealed file or a journal. Raises CassetteError, which names file and line."""
+    return read(content(path), str(path), journal=path.name.endswith(JOURNAL_SUFFIX))
+
+
+def content(path: Path) -> bytes:
+    """A cassette's bytes, whatever they hold. Raises CassetteError."""
     try:
         if path.stat().st_size > CASSETTE_BYTES_MAX:
             raise CassetteError(f"{path}: over {CASSETTE_BYTES_MAX} bytes; record to several cassettes.")
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise CassetteError(f"{path}: cannot be read: {error.strerror}.") from error
-    return read(data, str(path), journal=path.name.endswith(JOURNAL_SUFFIX))
 
 
 def write_tape(tape: Tape, path: Path) -> Sealed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from wiretape.cli.cassette.convert import export_command, import_command
+from wiretape.cli.cassette.lint import lint_command
 from wiretape.cli.cassette.look import list_command, show
 from wiretape.cli.cassette.seal import seal
 
@@ -14,5 +15,5 @@ def cassette() -> None:
     """Look after recordings."""
 
 
-for _command in (list_command, show, seal, import_command, export_command):
+for _command in (list_command, show, lint_command, seal, import_command, export_command):
     cassette.add_command(_command)
