@@ -104,3 +104,9 @@ def test_a_probe_that_begins_inside_an_escape_takes_the_whole_escape() -> None:
 @given(st.text(st.sampled_from('ab%\\u0025dn/"{}\n: '), max_size=40).map(str.encode))
 def test_a_text_without_the_secret_stays_as_it_is(text: bytes) -> None:
     assert spelled(text) == text
+
+
+@pytest.mark.parametrize("before", [b"", b"event: x\n", b": a\n", b"data: {}\n", b"id: %20\n"])
+def test_a_known_value_is_found_where_it_stands_in_a_frame(before: bytes) -> None:
+    frame = before + b'data: {"a":"' + VALUE + b'"}\n\n'
+    assert spelled(frame) == before + b'data: {"a":"<>"}\n\n'

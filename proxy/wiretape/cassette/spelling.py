@@ -140,12 +140,12 @@ def _over(group: Sequence[_Span]) -> _Span:
 
 
 class _Origin:
-    """Where a place of the folded text stands in the text: the borders of every escape, in both."""
+    """Where a place of the folded text stands in the text: the borders of every escape that `fold` undoes, in both."""
 
     def __init__(self, text: bytes) -> None:
         self._folded, self._text = [0, 0], [0, 0]
         shift = 0
-        for match in _ESCAPE.finditer(text):
+        for match in _ESCAPE.finditer(text) if _may_hold_escapes(text) else ():
             start = match.start() - shift
             shift += len(match[0]) - len(_plain(match))
             self._folded += (start, match.end() - shift)
