@@ -107,6 +107,13 @@ def test_the_configuration_on_the_page_of_edges_is_one(tmp_path: Path) -> None:
     assert [one.place for one in upstreams(config)] == ["https://llm.example.com", "unix:/run/llm.sock"]
 
 
+def test_the_rules_on_the_page_of_cassettes_are_a_configuration(tmp_path: Path) -> None:
+    (text,) = blocks((ROOT / "docs" / "cassette.md").read_text("utf-8"), "toml")
+    (tmp_path / "wiretape.toml").write_text(text)
+    redact = load({}, {}, tmp_path / "wiretape.toml").config.redact
+    assert all(getattr(redact, name) for name in redact.__struct_fields__)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))

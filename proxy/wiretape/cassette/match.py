@@ -11,7 +11,10 @@ from wiretape.cassette.ids import find as find_ids
 from wiretape.cassette.key import Key, key
 from wiretape.cassette.miss import Asked, Miss, explain
 from wiretape.cassette.recorder import redacted_target, redactor_for
+from wiretape.cassette.redact import Redactor
+from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
 from wiretape.cassette.secrets import Secrets
+from wiretape.cassette.sweep import requested
 from wiretape.errors import DecodeFailed
 from wiretape.exchange import Request
 
@@ -24,13 +27,20 @@ _DECODED_BYTES_MAX = 64 << 20
 class Library:
     """All that can be played from some tapes, in their order. It never changes; sessions are cursors in it."""
 
-    def __init__(self, tapes: Iterable[Tape]) -> None:
+    def __init__(self, tapes: Iterable[Tape], redact: RedactOptions = NO_RULES) -> None:
+        self.redact = redact
         self.interactions = tuple(one for tape in tapes for one in tape.interactions if one.playable)
         self.index: dict[Key, list[int]] = {}
         """Where the equal requests of a key stand, in recorded order."""
         for position, one in enumerate(self.interactions):
-            found = key(one.method, one.target, one.request_headers, one.request_body)
+            asked = self._redacted(one)
+            found = key(one.method, asked.target, asked.request_headers, asked.request_body)
             self.index.setdefault(found, []).append(position)
+
+    def _redacted(self, one: Interaction) -> Interaction:
+        """As it would be recorded now: a rule may be younger than the recording."""
+        secrets = Secrets(rules=self.redact)
+        return requested(one, Redactor(secrets, b"", ())) if secrets.rules.are_any else one
 
     def session(self, name: str) -> Cursor:
         """A cursor of its own, at the beginning."""
@@ -46,7 +56,7 @@ class Cursor:
         """Every miss, so that a test can fail where the application swallowed the error."""
         self._library = library
         self._played: dict[Key, int] = {}
-        self._secrets = Secrets()
+        self._secrets = Secrets(rules=library.redact)
 
     def find(self, request: Request, body: bytes) -> Interaction | Miss:
         """The next recorded answer to such a request. Raises BodyTooLarge for a body that decodes to over 64 MiB.
@@ -73,8 +83,8 @@ class Cursor:
         """The request as the recorder would have stored it."""
         redactor = redactor_for(request, self._secrets)
         came = _readable(request, body)
-        target = redacted_target(request.target, redactor)
-        return Asked(request.method, target, came.headers, redactor.body(came.body, came.headers))
+        redacted = redactor.body(came.body, came.headers)  # first, as the recorder does
+        return Asked(request.method, redacted_target(request.target, redactor), came.headers, redacted)
 
     def _missed(self, asked: Asked, times_recorded: int) -> Miss:
         miss = explain(asked, self._library.interactions, times_recorded, self.unplayed(), self._replayed_id(asked))
