@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import msgspec
 from msgspec import Struct
 
 from wiretape.cassette.format import Interaction, frames_of
@@ -40,6 +41,14 @@ def joined(one: Interaction) -> list[bytes]:
         for piece in pieces(frame):
             texts.setdefault(piece.channel, []).append(frame[piece.start : piece.end])
     return [b"".join(parts) for parts in texts.values()]
+
+
+def plain(text: bytes) -> str:
+    """A text as it reads, without JSON's escapes; as it stands where they are none."""
+    try:
+        return msgspec.json.decode(b'"' + text + b'"', type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return text.decode("utf-8", "replace")
 
 
 def _pieces(frame: bytes) -> Iterator[Piece]:

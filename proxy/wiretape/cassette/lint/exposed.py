@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from wiretape.cassette.deltas import joined
+from wiretape.cassette.deltas import joined, plain
 from wiretape.cassette.format import Interaction, Tape
 from wiretape.cassette.lint.finding import Finding
 from wiretape.cassette.lint.lines import Lines, Place
@@ -43,7 +43,7 @@ def _texts(one: Interaction, place: Place) -> Iterator[_Text]:
     for body, line, whose in ((_reads(one.request_body), place.request, "request"), (answer, place.body, "answer")):
         what = f"the {whose}'s body, as it reads, holds what looks like a secret"
         yield _Text(line, one.index, what, body.decode("utf-8", "replace"))
-    for text in map(_plain, joined(one)):
+    for text in map(plain, joined(one)):
         yield _Text(place.body, one.index, "the deltas of this stream, joined, hold what looks like a secret", text)
 
 
@@ -53,11 +53,3 @@ def _reads(body: bytes) -> bytes:
         return msgspec.json.encode(msgspec.json.decode(body))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return body
-
-
-def _plain(escaped: bytes) -> str:
-    """A JSON string's text; as it stands where it is none."""
-    try:
-        return msgspec.json.decode(b'"' + escaped + b'"', type=str)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return escaped.decode("utf-8", "replace")
