@@ -25,7 +25,8 @@ _PARAMETER = re.compile(
     rb"([\w.-]{1,64}+)(?:=|%3[Dd]|\\u003[Dd])([^&#\s\"'<>\\{};,]++)"
 )
 _PARAMETER_BEGUN = re.compile(rb"(?:[?&#]|u0026|%26|%3[Ff]|&amp;)[\w.-]{0,64}(?:=|%3?[Dd]?|\\u?0?0?3?[Dd]?)?\Z")
-_PARAMETER_MARKS = (b"?", b"&", b"#", b"u0026", b"%26", b"%3")
+_MARK = re.compile(rb'["?&#=%]|u0')
+"""What stands before every named value."""
 _ASSIGNMENTS = (b"=", b"%3", b"u003")
 _NAME_BYTES = 96
 _NAME_BEGUN = re.compile(rf'"[\w.-]{{0,64}}(?:\\{{0,7}}"?{_GAP}:?{_GAP})\Z'.encode())
@@ -98,13 +99,11 @@ def in_urls(data: bytes) -> Iterator[Found]:
 def begun(data: bytes) -> int:
     """Where a telling name begins whose value may go on behind this text; the text's end where none does."""
     start = max(len(data) - _TAIL_BYTES, 0)
-    names = [_begun_field(data, start)] if data.find(b'"', start) >= 0 else []
-    if any(data.find(assignment, start) >= 0 for assignment in _ASSIGNMENTS):
-        names.append(_begun_parameter(data, start))
-    if any(data.find(mark, start) >= 0 for mark in _PARAMETER_MARKS):
-        name = _PARAMETER_BEGUN.search(data, max(len(data) - _NAME_BYTES, start))
-        names += [name.start()] if name else []
-    return min(names, default=len(data))
+    if _MARK.search(data, start) is None:
+        return len(data)
+    name = _PARAMETER_BEGUN.search(data, max(len(data) - _NAME_BYTES, start))
+    ends = name.start() if name else len(data)
+    return min(ends, _begun_parameter(data, start), _begun_field(data, start))
 
 
 def _begun_field(data: bytes, start: int) -> int:

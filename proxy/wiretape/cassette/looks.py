@@ -117,12 +117,15 @@ _OPEN = (
 
 def begun(data: bytes) -> int:
     """Where a value may have begun that looks like a secret once it goes on; the text's end where none has."""
-    found = [_begun_keyword(data)]
     token = len(data.rstrip(_TOKEN))
-    if _ANY_KEYWORD.search(data, token) is not None and (keyword := _KEYWORD.search(data, token)):
-        found.append(keyword.start())
-    found += [match.start() for word, pattern in _OPEN if word in data and (match := pattern.search(data))]
-    return min(found)
+    run = data[token:]
+    if run.isalnum() and run not in _BEGINNINGS and not likely(run):
+        starts = []  # one word, and none that a keyword begins with: so it is with nearly all texts
+    else:
+        keyword = _KEYWORD.search(data, token)
+        starts = [_begun_keyword(data), *([keyword.start()] if keyword else [])]
+    starts += [match.start() for word, pattern in _OPEN if word in data and (match := pattern.search(data))]
+    return min(starts, default=len(data))
 
 
 def _begun_keyword(data: bytes) -> int:

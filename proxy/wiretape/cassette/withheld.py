@@ -10,7 +10,7 @@ that what was found so far is taken out and the rest is let go.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 
 from msgspec import Struct
@@ -69,18 +69,29 @@ class Withheld:
         self.passed = 0
         """Times a bound was passed."""
 
-    def feed(self, frame: bytes) -> Iterator[Stored]:
+    def feed(self, frame: bytes) -> Iterable[Stored]:
         """One frame; gives those that need wait no longer, in order."""
-        for text in self.hold(frame):
+        places = pieces(frame)
+        if not self._frames and self._may_go(frame, places):
+            return (Stored(frame, self._redactor.text(frame)),)
+        for text in self.hold(frame, places):
             self.passed += text.settle(self._redactor, self._lookback)
         if self._held_bytes > self._bytes_max:
             self.passed += 1
             self._close()
         return self._released()
 
-    def hold(self, frame: bytes) -> list[_Text]:
+    def _may_go(self, frame: bytes, places: Sequence[Piece]) -> bool:
+        """Nothing had begun before, and nothing begins here that goes on: so it is with nearly all frames."""
+        fed = [(self._texts.setdefault(one.channel, _Text()), frame[one.start : one.end]) for one in places]
+        if not all(text.ends_well(piece, self._redactor) for text, piece in fed):
+            return False
+        for text, piece in fed:
+            text.add(piece)
+        return True
+
+    def hold(self, frame: bytes, places: list[Piece]) -> list[_Text]:
         """One frame, which waits for the end in any case; gives the texts it has pieces of."""
-        places = pieces(frame)
         parts = [_Part(frame[place.start : place.end]) for place in places]
         self._frames.append(_Frame(frame, places, parts))
         self._held_bytes += len(frame)
@@ -111,12 +122,20 @@ class _Text:
         self.parts: list[_Part] = []
         self._before = b""
 
+    def ends_well(self, piece: bytes, redactor: Redactor) -> bool:
+        """Whether nothing begins in this piece that may go on behind it; what is inside is its frame's own affair."""
+        near = self._before[-_NEAR_BYTES:]
+        return redactor.begun(near + piece, len(near)) == len(near) + len(piece)
+
+    def add(self, piece: bytes) -> None:
+        """A piece that was let go at once."""
+        self._before = (self._before + piece)[-_CONTEXT_BYTES:]
+
     def settle(self, redactor: Redactor, lookback: int) -> bool:
         """Take out what is known to be a secret, and let go what is known to be none; whether the bound was passed."""
         near = self._before[-_NEAR_BYTES:]
         text = near + b"".join([part.text for part in self.parts])
-        if len(text) - len(near) <= lookback and (len(self.parts) == 1 or not redactor.may_change(text)):
-            # What is inside of one piece is the frame's own affair: only what goes on behind it matters.
+        if len(text) - len(near) <= lookback and not redactor.may_change(text):
             self._keep(redactor.begun(text, len(near)) - len(near))
             return False
         row = _Row([self._before, *(part.text for part in self.parts)])
@@ -185,5 +204,5 @@ def redacted(frames: Sequence[bytes], redactor: Redactor) -> list[bytes]:
     """All frames of a stream that has ended, each as it is stored."""
     held = Withheld(redactor, 0, 0)
     for frame in frames:
-        held.hold(frame)
+        held.hold(frame, pieces(frame))
     return [one.stored for one in held.finish()]
