@@ -180,15 +180,16 @@ class Take:
         """The response and the end of an exchange whose body was held."""
         whole = self._so_far.how is Ended.COMPLETE
         came = decoded(self._pieces, head.headers, self._limits.body_bytes_max, whole=whole)
+        if is_event_stream(came.headers) and came.enc is not None:
+            return self._compressed_stream(came)
+        body = self._redactor.body(came.body, came.headers)  # first: what it tells may stand in a header, too
         headers = stored_headers(came.headers, self._redactor)
-        if is_event_stream(headers) and came.enc is not None:
-            return self._compressed_stream(came, headers)
-        body = self._redactor.body(came.body, came.headers)
         sizes = fitted([len(piece) for piece in came.pieces], [(0, len(came.body), len(body))])
         done = replace(self._so_far, headers=headers, body=body, enc=came.enc, chunks=self._gaps(sizes))
         return [response_line(done, _NO_ALIASES), end_line(done, len(body), done.sha)]
 
-    def _compressed_stream(self, came: Decoded, headers: Headers) -> list[bytes]:
+    def _compressed_stream(self, came: Decoded) -> list[bytes]:
+        headers = stored_headers(came.headers, self._redactor)
         self._so_far = replace(self._so_far, headers=headers, enc=came.enc)
         stream = _Stream(self._so_far.index, self._redactor, self._limits)
         lines = [line for piece in came.pieces for line in stream.feed(piece)] + stream.finish()
