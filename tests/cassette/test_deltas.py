@@ -40,3 +40,12 @@ def test_a_piece_is_found_where_it_stands_however_it_is_escaped(first: str, seco
             raw = whole.encode("utf-8", "surrogatepass")
             (piece,) = pieces(raw)
             assert json.loads(b'"' + raw[piece.start : piece.end] + b'"') == part
+
+
+def test_every_dialects_deltas_are_pieces() -> None:
+    chat = [b'data: {"choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n' % part for part in (b"a", b"b")]
+    responses = [
+        b'data: {"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"%s"}\n\n' % part
+        for part in (b"c", b"d")
+    ]
+    assert texts(*chat, *responses) == [b"ab", b"cd"]
