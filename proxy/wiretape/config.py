@@ -18,6 +18,8 @@ import msgspec
 from msgspec import Struct, structs
 
 from wiretape.cassette.plan import Mode
+from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
+from wiretape.cassette.redact_rules import problems as redact_problems
 from wiretape.edge.address import UNIX
 from wiretape.edge.checks import listen_problems, upstream_problems
 from wiretape.edge.guard import name_problem, token_problem
@@ -88,6 +90,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bounds of the run tracker."""
     record: RecordOptions = RecordOptions()
     """Bounds of recording."""
+    redact: RedactOptions = NO_RULES
+    """What is taken out of recordings, matched requests and reports beside credentials, which always are."""
     sandbox: SandboxOptions = SandboxOptions()
     """The embedded server."""
     telemetry: TelemetryOptions = TelemetryOptions()
@@ -152,6 +156,7 @@ def _problems(config: Config) -> Iterator[str]:
     yield from _mode_problems(config)
     yield from _reuse_problems(config)
     yield from _upstream_problems(config)
+    yield from redact_problems(config.redact)
 
 
 def _numbers_out_of_range(options: Struct, path: str) -> Iterator[str]:

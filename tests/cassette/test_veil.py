@@ -55,7 +55,7 @@ def test_a_torn_body_has_no_words_either(value: object, at: int) -> None:
 @given(st.binary(max_size=40))
 def test_whatever_it_is_it_keeps_its_size(data: bytes) -> None:
     one = veil()
-    assert len(one.body(data, JSON)) == len(one.body(data, PLAIN)) == len(one.text(data)) == len(data)
+    assert len(one.body(data, JSON)) == len(one.body(data, PLAIN)) == len(one.frame(data)) == len(data)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_whatever_it_is_it_keeps_its_size(data: bytes) -> None:
     ],
 )
 def test_a_frame_keeps_what_is_structure(frame: bytes, kept: bool) -> None:
-    found = veil().text(frame)
+    found = veil().frame(frame)
     assert len(found) == len(frame)
     assert (found == frame) is kept
     assert b"Sesame" not in found

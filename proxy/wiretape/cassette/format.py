@@ -147,7 +147,7 @@ def render(tape: Tape, keep: Keep | None = None) -> Iterator[bytes]:
         aliases.see(interaction.body.decode("utf-8", "replace"))
     yield header_line(tape.header, aliases.table)
     for index, interaction in enumerate(ordered, 1):
-        yield from _interaction_lines(replace(interaction, index=index), aliases, keep)
+        yield from interaction_lines(replace(interaction, index=index), aliases, keep)
 
 
 def joined(first: Tape, then: Tape) -> Tape:
@@ -214,7 +214,8 @@ def encode(line: Fields) -> bytes:
     return msgspec.json.encode(line) + b"\n"
 
 
-def _interaction_lines(interaction: Interaction, aliases: Aliases, keep: Keep | None) -> Iterator[bytes]:
+def interaction_lines(interaction: Interaction, aliases: Aliases, keep: Keep | None) -> Iterator[bytes]:
+    """All lines of one interaction."""
     yield request_line(interaction, aliases, keep)
     if interaction.status is not None:
         yield response_line(interaction, aliases, keep)

@@ -12,8 +12,11 @@ from wiretape.cassette.ids import find as find_ids
 from wiretape.cassette.key import Key, key
 from wiretape.cassette.miss import COMPARED_MAX, Asked, Miss, distance, explain
 from wiretape.cassette.recorder import redacted_target, redactor_for
+from wiretape.cassette.redact import Redactor
+from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
 from wiretape.cassette.secrets import Secrets, unnumbered
 from wiretape.cassette.shelf import Row
+from wiretape.cassette.sweep import requested
 from wiretape.errors import DecodeFailed
 from wiretape.exchange import Request
 
@@ -29,12 +32,14 @@ class Library:
     No body is read when it is made: the keys of a path are made when it is first asked for.
     """
 
-    def __init__(self, tapes: Iterable[Tape]) -> None:
+    def __init__(self, tapes: Iterable[Tape], redact: RedactOptions = NO_RULES) -> None:
+        self.redact = redact
         self.interactions = Row(tape.interactions for tape in tapes)
         self._places: dict[tuple[str, str], list[int]] = {}
         self._equal: dict[tuple[str, str], dict[Key, list[int]]] = {}
         for position, entry in enumerate(self.interactions.entries):
-            self._places.setdefault((entry.method, _compared(entry.path)), []).append(position)
+            path = entry.path if redact == NO_RULES else self._redacted(self.interactions[position]).path
+            self._places.setdefault((entry.method, _compared(path)), []).append(position)
 
     def equal(self, found: Key) -> Sequence[int]:
         """Where the equal requests of a key stand, in recorded order."""
@@ -46,7 +51,7 @@ class Library:
     def _keyed(self, positions: Iterable[int]) -> dict[Key, list[int]]:
         keyed: dict[Key, list[int]] = {}
         for position in positions:
-            one = self.interactions[position]
+            one = self._redacted(self.interactions[position])
             found = key(one.method, one.target, one.request_headers, one.request_body)
             keyed.setdefault(found, []).append(position)
         return keyed
@@ -55,6 +60,12 @@ class Library:
         """Those whose method and path are least unlike the request's: alone these are read to explain a miss."""
         far = (distance(asked, entry) for entry in self.interactions.entries)
         return [self.interactions[at] for _, at in nsmallest(COMPARED_MAX, zip(far, count(), strict=False))]
+
+    def _redacted(self, one: Interaction) -> Interaction:
+        """As it would be recorded now: a rule may be younger than the recording."""
+        if self.redact == NO_RULES:
+            return one
+        return requested(one, Redactor(Secrets(rules=self.redact), b"", ()))
 
     def session(self, name: str) -> Cursor:
         """A cursor of its own, at the beginning."""
@@ -70,7 +81,7 @@ class Cursor:
         """Every miss, so that a test can fail where the application swallowed the error."""
         self._library = library
         self._played: dict[Key, int] = {}
-        self._secrets = Secrets()
+        self._secrets = Secrets(rules=library.redact)
 
     def find(self, request: Request, body: bytes) -> Interaction | Miss:
         """The next recorded answer to such a request. Raises BodyTooLarge for a body that decodes to over 64 MiB.
@@ -101,8 +112,8 @@ class Cursor:
         """The request as the recorder would have stored it."""
         redactor = redactor_for(request, self._secrets)
         came = _readable(request, body)
-        target = redacted_target(request.target, redactor)
-        return Asked(request.method, target, came.headers, redactor.body(came.body, came.headers))
+        redacted = redactor.body(came.body, came.headers)  # first, as the recorder does
+        return Asked(request.method, redacted_target(request.target, redactor), came.headers, redacted)
 
     def _missed(self, asked: Asked, times_recorded: int) -> Miss:
         recorded = self._library.interactions

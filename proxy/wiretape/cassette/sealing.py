@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
-from wiretape.cassette.draft import Damaged, answered, frame_in, frames_in, head_of
+from wiretape.cassette.draft import Damaged, answered, frame_in, frames_in, head_of, interaction_of
 from wiretape.cassette.format import (
     SHA_DIGITS,
     Ended,
@@ -19,15 +19,19 @@ from wiretape.cassette.format import (
     end_line,
     frame_line,
     header_line,
+    interaction_lines,
     later_ms,
     request_line,
     response_line,
 )
 from wiretape.cassette.forms import Keep
 from wiretape.cassette.ids import Aliases
+from wiretape.cassette.lines import PEEK
 from wiretape.cassette.reader import Reading
 from wiretape.cassette.scan import Strip
+from wiretape.cassette.secrets import Secrets
 from wiretape.cassette.shelf import Entry, entry_of
+from wiretape.cassette.sweep import is_needed, swept
 from wiretape.errors import CassetteError
 
 
@@ -44,14 +48,20 @@ class Piece:
 
 
 class Sealing:
-    """The lines of a sealed file; `entries` and `incomplete` are filled as they are given."""
+    """The lines of a sealed file; `entries` and `incomplete` are filled as they are given.
 
-    def __init__(self, pieces: Sequence[Piece], keep: Keep) -> None:
+    The last of the pieces is what was recorded now. What it has learned of `secrets` by its end is taken out of all;
+    where there is such, interactions are held whole, one at a time.
+    """
+
+    def __init__(self, pieces: Sequence[Piece], keep: Keep, secrets: Secrets | None = None) -> None:
         self.entries: list[Entry] = []
         self.incomplete = 0
         """Interactions that the recorder cut."""
         self.header, self._pieces = _joined(pieces)
         self._keep = keep
+        self._late = secrets if secrets is not None and is_needed(secrets) else None
+        self._new = self._pieces[-1]
         self._aliases = Aliases()
         self._at = 0
 
@@ -68,15 +78,34 @@ class Sealing:
         self._at = len(first)
         yield first
         for index, (piece, strip) in enumerate(self._strips(), 1):
-            yield from _named(piece, self._interaction(index, piece, strip))
+            late = self._late
+            lines = self._interaction(index, piece, strip) if late is None else self._swept(late, index, piece, strip)
+            yield from _named(piece, lines)
 
     def _strips(self) -> Iterator[tuple[Piece, Strip]]:
         return ((piece, strip) for piece in self._pieces for strip in piece.strips)
 
     def _see(self, piece: Piece, strip: Strip) -> None:
         """Ids are given aliases in the order in which answers name them."""
-        for data in _named(piece, _answer(piece, strip)):
+        for data in _named(
+            piece, _answer(piece, strip) if self._late is None else self._bodies(self._late, piece, strip)
+        ):
             self._aliases.see(data.decode("utf-8", "replace"))
+
+    def _clean(self, late: Secrets, piece: Piece, strip: Strip) -> Interaction:
+        one = interaction_of(piece.shelved, strip)
+        return swept(one if piece is self._new else replace(one, index=-1), late)
+
+    def _bodies(self, late: Secrets, piece: Piece, strip: Strip) -> Iterator[bytes]:
+        yield self._clean(late, piece, strip).body
+
+    def _swept(self, late: Secrets, index: int, piece: Piece, strip: Strip) -> Iterator[bytes]:
+        one = self._clean(late, piece, strip)
+        one, made = replace(one, index=index, t0_ms=one.t0_ms + piece.shift_ms), Strip(index, (0, 0))
+        for line in interaction_lines(one, self._aliases, self._keep):
+            yield self._placed(made, PEEK.decode(line).k, line)
+        self.entries.append(entry_of(one, made))
+        self.incomplete += one.how is Ended.RECORDER
 
     def _interaction(self, index: int, piece: Piece, strip: Strip) -> Iterator[bytes]:
         old, made = piece.shelved.aliases(strip), Strip(index, (0, 0))

@@ -45,10 +45,6 @@ class Cleaner(Protocol):
         """A whole body."""
         ...
 
-    def text(self, data: bytes) -> bytes:
-        """A frame."""
-        ...
-
 
 class Veil:
     """Cleans as another does, and takes the words out of what is left."""
@@ -71,9 +67,9 @@ class Veil:
         """JSON with its structure, anything else as one word."""
         return self._value(self._within.body(body, headers))
 
-    def text(self, data: bytes) -> bytes:
-        """A frame with the names of its fields."""
-        parts = _LINE_END.split(self._within.text(data))
+    def frame(self, raw: bytes) -> bytes:
+        """A frame that was cleaned, with the names of its fields."""
+        parts = _LINE_END.split(raw)
         return b"".join(part if at % 2 else self._line(part) for at, part in enumerate(parts))
 
     def _line(self, line: bytes) -> bytes:

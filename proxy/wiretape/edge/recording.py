@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from wiretape.cassette.recorder import Take
+from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
 from wiretape.edge.pieces import Queue, Slot, Step
 from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.reels import Reels, Told
@@ -37,14 +38,22 @@ class Recording:
 
     @classmethod
     def open(  # noqa: PLR0913 - what a recording is, and one word on what becomes of an older one
-        cls, stem: Path, upstream: str, by: str, wall_ns: int, options: RecordOptions, *, over: bool = False
+        cls,
+        stem: Path,
+        upstream: str,
+        by: str,
+        wall_ns: int,
+        options: RecordOptions,
+        *,
+        over: bool = False,
+        redact: RedactOptions = NO_RULES,
     ) -> Self:
         """Begin, or go on after a crash, to record to this stem.
 
         What is recorded is added to a cassette that is there already; with `over` it replaces it. Raises
         CassetteLocked while another process records to it, CassetteError where what is there cannot be read.
         """
-        return cls(stem, Reels(stem, Told(by, upstream), wall_ns, options, over=over), options)
+        return cls(stem, Reels(stem, Told(by, upstream, redact), wall_ns, options, over=over), options)
 
     @property
     def dropped(self) -> int:
@@ -55,6 +64,11 @@ class Recording:
     def reason(self) -> str | None:
         """Why recording has stopped, where it has: every exchange until it goes on counts as dropped."""
         return self._writer.reason or self._reels.problem
+
+    @property
+    def lookbacks_passed(self) -> int:
+        """Times `redact_lookback` let go what might have begun a secret."""
+        return self._reels.lookbacks_passed
 
     @property
     def waiting(self) -> int:

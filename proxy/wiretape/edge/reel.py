@@ -8,6 +8,7 @@ from typing import Self
 
 from wiretape.cassette.format import Header
 from wiretape.cassette.recorder import Take
+from wiretape.cassette.redact_rules import RedactOptions
 from wiretape.cassette.sample import Sieve
 from wiretape.cassette.secrets import Secrets
 from wiretape.edge.blobs import Blobs
@@ -26,11 +27,11 @@ _NS_PER_MS = 1_000_000
 class Reel:
     """One journal that is being written; made by `open`, ended by `seal`, `close` or `discard`."""
 
-    def __init__(self, stem: Path, journal: Journal, begin: Start, *, over: bool) -> None:
+    def __init__(self, stem: Path, journal: Journal, begin: Start, secrets: Secrets, *, over: bool) -> None:
         self.stem = stem
         self.journal = journal
         self.open_slots: dict[int, Slot] = {}
-        self.secrets: Secrets | None = None
+        self.secrets = secrets
         self.began_ns = begin.began_ns
         self.taken = 0
         """Exchanges of which something was written, since it was opened."""
@@ -42,21 +43,22 @@ class Reel:
         self._blobs = Blobs(blobs_path(journal.path))
 
     @classmethod
-    def open(cls, stem: Path, header: Header, *, over: bool) -> Self:
+    def open(cls, stem: Path, header: Header, secrets_max: int, redact: RedactOptions, *, over: bool) -> Self:
         """Begin, or go on after a crash, to record to this stem. Raises CassetteError and CassetteLocked."""
         path = tape_path(stem)
         is_added = not over and path.exists()
         sealed_id, sealed_bytes = sealed_already(path) if is_added else ("", 0)
         journal = Journal.open(journal_path(stem), CASSETTE_BYTES_MAX - sealed_bytes)
         try:
-            return cls(stem, journal, start(journal, header, sealed_id, over=over), over=over)
+            begin = start(journal, header, sealed_id, over=over)
+            secrets = Secrets(secrets_max, redact, begun=is_added or begin.index > 1)
+            return cls(stem, journal, begin, secrets, over=over)
         except BaseException:
             journal.close()
             raise
 
     def begin(self, slot: Slot, options: RecordOptions, veil: bytes | None) -> Take:
         """Let an exchange begin here."""
-        self.secrets = self.secrets or Secrets(options.secrets_max)
         index, at_ms = slot.index + self._before, self._t0_ms(slot.request)
         slot.take = Take(index, slot.request, at_ms, self.secrets, options, self.keep, veil)
         slot.sieve = Sieve(slot.request.target, options.sample) if options.sample < 1 else None
@@ -128,7 +130,7 @@ class Reel:
     def seal(self) -> Sealed:
         """Make the sealed file; the journal goes. Raises CassetteError; then the journal stays."""
         self.settle()
-        return seal_locked(self.journal, self.stem, over=self._over)
+        return seal_locked(self.journal, self.stem, over=self._over, secrets=self.secrets)
 
     def discard(self) -> None:
         """End it without sealing; a journal with something in it stays as it is."""

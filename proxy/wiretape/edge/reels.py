@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
+from wiretape.cassette.secrets import Secrets
 from wiretape.edge.names import DEFAULT_SESSION, session_stem, tape_path
 from wiretape.edge.parts import PARTS, left_behind, next_part, overdue
 from wiretape.edge.pieces import Slot
@@ -31,6 +34,8 @@ class Told(Struct, frozen=True):
 
     by: str
     upstream: str
+    redact: RedactOptions = NO_RULES
+    """Not told: what is taken out of it, beside what always is."""
 
 
 class Reels:
@@ -45,6 +50,7 @@ class Reels:
         self._options = options
         self._over = over
         self._rotates = bool(options.max_bytes or options.max_age_s)
+        self._secrets: deque[Secrets] = deque(maxlen=_TOLD_MAX + options.sessions_max)
         self._current = {DEFAULT_SESSION: self._opened(DEFAULT_SESSION, wall_ns)}
         self._retired: dict[int, Reel] = {}
         self._of: dict[int, Reel] = {}
@@ -90,6 +96,11 @@ class Reels:
             if reel.is_sync_due:
                 reel.sync(self._syncs)
         return failed
+
+    @property
+    def lookbacks_passed(self) -> int:
+        """Times `redact_lookback` let go what might have begun a secret."""
+        return sum(one.lookbacks_passed for one in list(self._secrets))
 
     def seal_over(self) -> None:
         """Seal what is over; only when all that is known of it is written."""
@@ -159,7 +170,11 @@ class Reels:
 
     def _opened(self, session: str, wall_ns: int) -> Reel:
         header = new_header(self._told.by, self._told.upstream, wall_ns)
-        return Reel.open(session_stem(self._stem, session), header, over=self._over)
+        reel = Reel.open(
+            session_stem(self._stem, session), header, self._options.secrets_max, self._told.redact, over=self._over
+        )
+        self._secrets.append(reel.secrets)
+        return reel
 
     def _again(self, stem: Path) -> Reel | None:
         """The reel of a session that was closed, and has exchanges that are not over."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from msgspec import Struct
 from wiretape.cassette.format import Header, header_line, recorded_at
 from wiretape.cassette.scan import good_end
 from wiretape.cassette.sealing import Piece, Sealing
+from wiretape.cassette.secrets import Secrets
 from wiretape.edge.blobs import Blobs
 from wiretape.edge.files import replacing
 from wiretape.edge.journal import Journal
@@ -43,11 +44,14 @@ def seal_journal(stem: Path, *, over: bool = False) -> Sealed:
     return seal_locked(Journal.open(journal_path(stem)), stem, over=over)
 
 
-def seal_locked(journal: Journal, stem: Path, *, over: bool) -> Sealed:
-    """Seal an open journal and take it away; it stays, closed, where that fails."""
+def seal_locked(journal: Journal, stem: Path, *, over: bool, secrets: Secrets | None = None) -> Sealed:
+    """Seal an open journal and take it away; it stays, closed, where that fails.
+
+    What the recording has learned of `secrets` by now is taken out of all of it.
+    """
     path = tape_path(stem)
     try:
-        sealed = _sealed(_pieces(journal, path, over=over), path)
+        sealed = _sealed(_pieces(journal, path, over=over), path, secrets)
     except OSError as error:
         journal.close()
         raise CassetteError(f"{path}: cannot be written: {error.strerror}.") from error
@@ -88,7 +92,7 @@ def sealed_already(path: Path) -> tuple[str, int]:
 def new_header(by: str, upstream: str, wall_ns: int) -> Header:
     """The first line of a recording that begins now; `upstream` may be several, and is told without secrets."""
     where = ", ".join(cleaned(one) for one in upstream.split(", "))
-    return Header(by=by, recorded=timestamp(wall_ns), upstream=where, id=secrets.token_hex(_ID_BYTES))
+    return Header(by=by, recorded=timestamp(wall_ns), upstream=where, id=token_hex(_ID_BYTES))
 
 
 def timestamp(wall_ns: int) -> str:
@@ -123,9 +127,9 @@ def _pieces(journal: Journal, path: Path, *, over: bool) -> list[Piece]:
     return [there] if over else [there, recorded]
 
 
-def _sealed(pieces: list[Piece], path: Path) -> Sealed:
+def _sealed(pieces: list[Piece], path: Path, secrets: Secrets | None) -> Sealed:
     keeper = _Keeper(path)
-    sealing = Sealing(pieces, keeper.keep)
+    sealing = Sealing(pieces, keeper.keep, secrets)
     with replacing(path) as file:
         size, sha = _written(file, sealing.lines())
         keeper.sync()

@@ -4,12 +4,13 @@ from wiretape.edge.names import journal_path, stem_of, tape_path
 from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.recording import Recording
 from wiretape.edge.seal import seal_journal
-from wiretape.edge.tapes import Sealed, listing, load, recorded, write_tape
+from wiretape.edge.tapes import Sealed, content, listing, load, recorded, write_tape
 
 __all__ = [
     "RecordOptions",
     "Recording",
     "Sealed",
+    "content",
     "journal_path",
     "listing",
     "load",

@@ -50,6 +50,12 @@ def load(path: Path) -> Tape:
     return Tape(header=index.header, interactions=Shelf(shelved, index.entries, str(path)), notes=index.notes)
 
 
+def content(path: Path) -> bytes:
+    """A cassette's bytes, whatever they hold. Raises CassetteError."""
+    source = opened(path)
+    return source.read(0, source.size)
+
+
 def opened(path: Path) -> OpenFile:
     """A cassette's file. Raises CassetteError where it is too large, or cannot be read."""
     try:
