@@ -19,7 +19,7 @@ from wiretape import __version__
 from wiretape.cassette.match import Library
 from wiretape.cassette.plan import Mode
 from wiretape.cassette.show import printable
-from wiretape.config import NONE, SANDBOX, Config, checked, upstreams
+from wiretape.config import NONE, SANDBOX, Config, checked, matching, upstreams
 from wiretape.edge import listen
 from wiretape.edge.address import Address, Reserved, parse_address, reserve
 from wiretape.edge.admin import Health, admin
@@ -211,7 +211,7 @@ class Proxy:
         paths = [tape_path(stem_of(name, Path(self.config.cassette_dir))) for name in self.config.cassette]
         known = [path for path in paths if self.config.mode is Mode.REPLAY or path.exists()]
         tapes = await asyncio.to_thread(lambda: [load(path) for path in known])
-        self._sessions = Sessions(Library(tapes), self.config.sessions)
+        self._sessions = Sessions(Library(tapes, matching(self.config)), self.config.sessions)
         return self._sessions
 
     def _record(self, behind: tuple[UpstreamOptions, ...]) -> Recording:

@@ -17,7 +17,10 @@ from typing import Any, Literal, get_args
 import msgspec
 from msgspec import Struct, structs
 
+from wiretape.cassette.match import Matching
 from wiretape.cassette.plan import Mode
+from wiretape.cassette.progress import Polls
+from wiretape.cassette.rules import MatchOptions
 from wiretape.edge.address import UNIX
 from wiretape.edge.checks import listen_problems, upstream_problems
 from wiretape.edge.guard import name_problem, token_problem
@@ -72,6 +75,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a bare cassette name lies."""
     speed: float = 0.0
     """Replay: 0 does not wait, 1 keeps the recorded pace, 2 goes twice as fast."""
+    fresh_ids: bool = False
+    """Replay: whether each session gets ids of its own, of the same length and the same on every run; otherwise the
+    recorded ones."""
+    polls: Polls = "recorded"
+    """Replay: `recorded`, or `collapse`, by which the second poll gets the last answer before the next write."""
     profile: Literal["production"] | None = None
     """`production` demands an upstream and refuses `sandbox`, `replay` and `auto`."""
     drain_s: float = 20.0
@@ -84,6 +92,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bounds of the traffic listener."""
     sessions: SessionOptions = SessionOptions()
     """Bounds of replay sessions."""
+    match: MatchOptions = MatchOptions()
+    """What counts when a request is matched; rules of a cassette's first line are added."""
     runs: RunOptions = RunOptions()
     """Bounds of the run tracker."""
     record: RecordOptions = RecordOptions()
@@ -124,6 +134,12 @@ def upstreams(config: Config) -> tuple[UpstreamOptions, ...]:
     return config.upstream
 
 
+def matching(config: Config) -> Matching:
+    """Give how replay matches and answers."""
+    match = config.match
+    return Matching(rules=match.rules, fresh_ids=config.fresh_ids, polls=config.polls, misses_max=match.misses_max)
+
+
 def _named_alone(upstream: str) -> UpstreamOptions:
     if upstream.startswith(UNIX):
         return UpstreamOptions(url=f"http://{LOCALHOST}", socket=upstream.removeprefix(UNIX))
@@ -149,6 +165,7 @@ def _problems(config: Config) -> Iterator[str]:
         yield problem
     yield from filter(None, map(name_problem, config.admin_hosts))
     yield from _ledger_problems(config.ledger)
+    yield from config.match.problems()
     yield from _mode_problems(config)
     yield from _reuse_problems(config)
     yield from _upstream_problems(config)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from support.tapes import JSON, KEY, request, taken, tape
 from wiretape.cassette.format import Tape
 from wiretape.cassette.match import Library, Miss
-from wiretape.cassette.miss import Difference, differences
+from wiretape.cassette.nearest import Difference, differences
 from wiretape.exchange import Headers, Request
 
 RUN = "/v1/threads/thread_abc123/runs"
@@ -31,13 +31,13 @@ def miss(asked: Request, body: bytes = b"", content: Tape = RECORDED) -> Miss:
          Difference("$.tools[0].type", '"a"', '"b"')),
         (request("POST", RUN), b'{"model":"gpt-4o","tools":[]}', 1, Difference("$.tools[0]", "an object", "nothing")),
         (request("POST", RUN), b'{"model":"gpt-4o","tools":{}}', 1, Difference("$.tools", "an array", "an object")),
-        (request("POST", RUN), b"\xff", 1, Difference("body", "json, 41 bytes", "bytes, 1 bytes")),
+        (request("POST", RUN), b"\xff", 1, Difference("$", "json, 41 bytes", "bytes, 1 bytes")),
         (request("GET", RUN + "?limit=3&order=asc"), b"", 3,
-         Difference("query", "limit=2&order=asc", "limit=3&order=asc")),
-        (request("GET", RUN), b"", 3, Difference("query", "limit=2&order=asc", "none")),
-        (request("POST", "/v1/threads/thread_other1/runs"), b'{"model":"gpt-4o","tools":[{"type":"a"}]}', 1,
-         Difference("path", RUN, "/v1/threads/thread_other1/runs")),
-        (request("PUT", "/v1/threads"), b"{}", 2, Difference("method", "POST", "PUT")),
+         Difference("query:limit", '"2"', '"3"', "number")),
+        (request("GET", RUN), b"", 3, Difference("query:limit", '"2"', "nothing")),
+        (request("POST", "/v1/threads/other/runs"), b'{"model":"gpt-4o","tools":[{"type":"a"}]}', 1,
+         Difference("path", f'"{RUN}"', '"/v1/threads/other/runs"')),
+        (request("PUT", "/v1/threads"), b"{}", 2, Difference("method", '"POST"', '"PUT"')),
     ],
 )  # fmt: skip
 def test_the_nearest_recording_and_what_differs_are_named(
@@ -50,13 +50,15 @@ def test_the_nearest_recording_and_what_differs_are_named(
     )
 
 
-def test_the_message_is_one_paragraph() -> None:
+def test_the_message_is_one_paragraph_and_a_rule() -> None:
     assert miss(request("POST", RUN), b'{"model":"gpt-4.1"}').message == (
         f"No recorded answer for POST {RUN}. "
         f'The nearest recording is #1 POST {RUN}; it differs at $.model: recorded "gpt-4o", asked "gpt-4.1", '
         "and in 1 more place. "
         f"Then come #3 GET {RUN}?limit=2&order=asc, #2 POST /v1/threads. "
-        f"Not played yet: #1 POST {RUN}, #2 POST /v1/threads, #3 GET {RUN}?limit=2&order=asc."
+        f"Not played yet: #1 POST {RUN}, #2 POST /v1/threads, #3 GET {RUN}?limit=2&order=asc. "
+        "To overlook what differs, put this into wiretape.toml:\n\n"
+        '[match]\nignore = ["$.model", "$.tools"]\n'
     )
 
 

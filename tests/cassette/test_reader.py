@@ -4,6 +4,7 @@ import json
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from support.tapes import STREAM, journal, only, request, resealed, sealed, taken, tape
 from wiretape.cassette.format import Ended, Header, Interaction, Tape
@@ -30,7 +31,7 @@ REQ = line(k="req", i=1, m="GET", u="/")
 
 
 def test_a_journal_and_its_sealed_file_hold_the_same() -> None:
-    assert resealed(tape(*LINES)) == read(JOURNAL, "j", journal=True)
+    assert replace(resealed(tape(*LINES)), ids={}) == read(JOURNAL, "j", journal=True)
 
 
 def interleaved() -> bytes:

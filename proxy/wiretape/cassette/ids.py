@@ -8,7 +8,7 @@ then expanding gives the very same text, whatever the text was.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 _PREFIXES = (
     "asst|thread|run|step|msg|call|file|vs|vsfb|resp|conv|chatcmpl|fc|rs|ws|ci|fs|ig|mcp|mcpl|mcpr|cntr|cfile"
@@ -17,9 +17,12 @@ _PREFIXES = (
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _TAIL = rf"(?:{_UUID}|(?=[A-Za-z]*[0-9])[A-Za-z0-9]{{6,200}}|[A-Za-z0-9]{{20,200}})"
 """Made by a machine: with a digit, or too long for a word; the tail of `file_search` is neither."""
-_ID = rf"(?<![A-Za-z0-9_-])(?:{_PREFIXES})[_-]{_TAIL}"
+_BEFORE = r"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))"
+"""The letter of an escape, as in `\\nthread_…` of a JSON text, is no part of a word."""
+_ID = rf"{_BEFORE}(?:{_PREFIXES})[_-]{_TAIL}"
 
 _FIND = re.compile(_ID)
+_FIND_BYTES = re.compile(_ID.encode())
 _ENCODE = re.compile(rf"\{{\{{secret:[a-z]+(?:#[0-9]+)?\}}\}}|\{{\{{|{_ID}")
 _ESCAPE = re.compile(r"\{\{secret:[a-z]+(?:#[0-9]+)?\}\}|\{\{")
 _EXPAND = re.compile(r"\{\{\{\{|\{\{([^{}]{1,80})\}\}")
@@ -28,6 +31,30 @@ _EXPAND = re.compile(r"\{\{\{\{|\{\{([^{}]{1,80})\}\}")
 def find(text: str) -> list[str]:
     """Every id in this text, in order, repeats too."""
     return _FIND.findall(text)
+
+
+def apart(text: str) -> tuple[str, tuple[str, ...]]:
+    """A text with only the kinds of its ids in it, and the ids."""
+    ids = tuple(_FIND.findall(text))
+    return (_FIND.sub(_kind_alone, text), ids) if ids else (text, ids)
+
+
+def kind(identity: str) -> str:
+    """What it is an id of, such as `thread`."""
+    return re.split("[_-]", identity, maxsplit=1)[0]
+
+
+def replaced(data: bytes, other: Callable[[str], str]) -> tuple[bytes, list[tuple[int, int, int]]]:
+    """The text with another id for each; and (where, bytes, bytes now) of those that became longer or shorter."""
+    changes: list[tuple[int, int, int]] = []
+
+    def put(match: re.Match[bytes]) -> bytes:
+        made = other(match[0].decode()).encode()
+        if len(made) != len(match[0]):
+            changes.append((match.start(), len(match[0]), len(made)))
+        return made
+
+    return _FIND_BYTES.sub(put, data), changes
 
 
 class Aliases:
@@ -42,12 +69,17 @@ class Aliases:
         self.table: dict[str, str] = dict(table or {})
         self._names = {identity: alias for alias, identity in self.table.items()}
         self._counts: dict[str, int] = {}
+        self._foreign: set[str] = set()
 
     def see(self, text: str) -> None:
         """Give each new id in a response an alias."""
         for identity in find(text):
-            if identity not in self._names:
+            if identity not in self._names and identity not in self._foreign:
                 self._declare(identity)
+
+    def pass_over(self, text: str) -> None:
+        """Give the ids of a request none, unless a response had them first: no server made them here."""
+        self._foreign.update(one for one in find(text) if one not in self._names)
 
     def encode(self, text: str) -> str:
         """Text as it is stored: ids by their alias, braces escaped."""
@@ -60,9 +92,9 @@ class Aliases:
         return _EXPAND.sub(self._original, stored) if "{{" in stored else stored
 
     def _declare(self, identity: str) -> None:
-        kind = re.split("[_-]", identity, maxsplit=1)[0]
-        self._counts[kind] = count = self._counts.get(kind, 0) + 1
-        alias = f"{kind}#{count}"
+        family = kind(identity)
+        self._counts[family] = count = self._counts.get(family, 0) + 1
+        alias = f"{family}#{count}"
         self.table[alias] = identity
         self._names[identity] = alias
 
@@ -80,3 +112,8 @@ class Aliases:
             if self._room < 0:
                 raise ValueError("the aliases up to here expand to far more than the file")
         return original
+
+
+def _kind_alone(match: re.Match[str]) -> str:
+    """A control character stands in no JSON text, so nothing else looks like this."""
+    return f"\x00{kind(match[0])}"

@@ -1,73 +1,129 @@
-"""Which recorded interaction answers a request: the library of all that is recorded, and a session's cursor in it."""
+"""Which recorded interaction answers a request: a session's cursor in a library of all that is recorded.
+
+The next one, by `progress`, of those that have the request's key with its ids as they are bound. Where there is none
+and an id is the first time in use, of those that it may be bound to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterable, Iterator
 
+from msgspec import Struct
+
+from wiretape.cassette.bindings import Bindings
 from wiretape.cassette.coding import Decoded, decoded
 from wiretape.cassette.format import Interaction, Tape
-from wiretape.cassette.ids import find as find_ids
-from wiretape.cassette.key import Key, key
-from wiretape.cassette.miss import Asked, Miss, explain
+from wiretape.cassette.ids import find, replaced
+from wiretape.cassette.key import Key, digest, key
+from wiretape.cassette.miss import Asked, Miss, Misses, explain
+from wiretape.cassette.progress import Polls, Progress
+from wiretape.cassette.reasons import Reasons
 from wiretape.cassette.recorder import redacted_target, redactor_for
+from wiretape.cassette.recordings import Recordings
+from wiretape.cassette.rules import NO_RULES, Rules
 from wiretape.cassette.secrets import Secrets
 from wiretape.errors import DecodeFailed
 from wiretape.exchange import Request
 
-__all__ = ["Cursor", "Library", "Miss"]
+__all__ = ["Cursor", "Library", "Matching", "Miss", "Polls"]
 
-_SAFE = frozenset({"GET", "HEAD"})
 _DECODED_BYTES_MAX = 64 << 20
 
 
-class Library:
-    """All that can be played from some tapes, in their order. It never changes; sessions are cursors in it."""
+class Matching(Struct, frozen=True, kw_only=True):
+    """How sessions match and are answered."""
 
-    def __init__(self, tapes: Iterable[Tape]) -> None:
-        self.interactions = tuple(one for tape in tapes for one in tape.interactions if one.playable)
-        self.index: dict[Key, list[int]] = {}
-        """Where the equal requests of a key stand, in recorded order."""
-        for position, one in enumerate(self.interactions):
-            found = key(one.method, one.target, one.request_headers, one.request_body)
-            self.index.setdefault(found, []).append(position)
+    rules: Rules = NO_RULES
+    fresh_ids: bool = False
+    """Whether each session gets ids of its own; otherwise the recorded ones."""
+    polls: Polls = "recorded"
+    misses_max: int = 100
+    """Misses that a session keeps, the last ones; all are counted."""
 
-    def session(self, name: str) -> Cursor:
-        """A cursor of its own, at the beginning."""
-        return Cursor(self, name)
+
+class Library(Recordings):
+    """All that can be played from some tapes; it never changes. Sessions are cursors in it."""
+
+    def __init__(self, tapes: Iterable[Tape], matching: Matching | None = None) -> None:
+        self.matching = matching or Matching()
+        super().__init__(tapes, self.matching.rules)
+
+    def session(self, name: str, matching: Matching | None = None) -> Cursor:
+        """A cursor of its own, at the beginning; the library's rules hold for all of them."""
+        return Cursor(self, name, matching or self.matching)
 
 
 class Cursor:
     """One session's way through a library. Sessions never influence each other."""
 
-    def __init__(self, library: Library, name: str) -> None:
+    def __init__(self, library: Recordings, name: str, matching: Matching) -> None:
         self.name = name
-        self.misses: list[Miss] = []
-        """Every miss, so that a test can fail where the application swallowed the error."""
+        self.misses = Misses(matching.misses_max)
+        """What was asked in vain, so that a test can fail where the application swallowed the error."""
         self._library = library
-        self._played: dict[Key, int] = {}
+        self._ids = Bindings(library, name, fresh=matching.fresh_ids)
+        self._progress = Progress(library, name, matching.polls)
+        self._reasons = Reasons(library, self._progress, self._ids)
         self._secrets = Secrets()
 
     def find(self, request: Request, body: bytes) -> Interaction | Miss:
-        """The next recorded answer to such a request. Raises BodyTooLarge for a body that decodes to over 64 MiB.
-
-        Equal requests are answered in recorded order; after the last, a GET or HEAD gets the last again.
-        """
+        """The recorded answer to such a request. Raises BodyTooLarge for a body that decodes to over 64 MiB."""
         asked = self._asked(request, body)
-        found = key(request.method, asked.target, asked.headers, asked.body)
-        recorded = self._library.index.get(found, [])
-        count = self._played.get(found, 0)
-        if count < len(recorded):
-            self._played[found] = count + 1
-            return self._library.interactions[recorded[count]]
-        if recorded and request.method in _SAFE:
-            return self._library.interactions[recorded[-1]]
-        return self._missed(asked, len(recorded))
+        wanted = key(asked.method, asked.target, asked.headers, asked.body, self._library.rules)
+        path = replaced(asked.path.encode(), self._ids.recorded)[0].decode()
+        position = self._exact(asked.method, path, wanted)
+        if position is None and any(map(self._ids.is_free, wanted.ids)):
+            position = self._first_use(asked.method, path, wanted)
+        if position is not None:
+            return self._library.interactions[position]
+        miss = explain(asked, self._reasons.known(asked, path, wanted))
+        self.misses.add(miss)
+        return miss
+
+    def render(self, interaction: Interaction) -> Interaction:
+        """What was found as the session is given it: with the client's own ids."""
+        return self._ids.rendered(interaction)
 
     def unplayed(self) -> list[Interaction]:
-        """What was recorded and not asked for, in recorded order."""
-        left = (where[self._played.get(found, 0) :] for found, where in self._library.index.items())
-        return [self._library.interactions[position] for position in sorted(chain.from_iterable(left))]
+        """What was recorded and not asked for, in recorded order; polls that were jumped do not count."""
+        return self._progress.unplayed()
+
+    def _exact(self, method: str, path: str, wanted: Key) -> int | None:
+        """The next answer to this very request, its ids taken for the recorded ones that they are bound to."""
+        recorded = tuple(map(self._ids.recorded, wanted.ids))
+        digested = digest(wanted.shape, recorded)
+        for session in self._progress.order():
+            position = self._progress.take(session, method, path, digested)
+            if position is not None:
+                self._ids.bind(dict(zip(wanted.ids, recorded, strict=True)))
+                return position
+        return None
+
+    def _first_use(self, method: str, path: str, wanted: Key) -> int | None:
+        """The next answer to a request with other ids that may be bound to the client's."""
+        for session, place, digested, pairs in self._like(method, path, wanted):
+            position = self._progress.take(session, method, place, digested)
+            if position is not None:
+                self._ids.bind(pairs)
+                return position
+        return None
+
+    def _like(self, method: str, path: str, wanted: Key) -> Iterator[tuple[str, str, bytes, dict[str, str]]]:
+        """(recording session, path, digest, bindings) of requests that differ in ids which may be bound."""
+        for session in self._progress.order():
+            for place in (path, *self._places(session, method, path, wanted)):
+                bucket = self._library.bucket(session, method, place)
+                for digested, ids in (bucket.alike(wanted.shape) if bucket else {}).items():
+                    pairs = self._ids.bound(wanted.ids, ids)
+                    if pairs is not None:
+                        yield session, place, digested, pairs
+
+    def _places(self, session: str, method: str, path: str, wanted: Key) -> Iterator[str]:
+        """Other paths that this one may mean, where one of its ids is the first time in use."""
+        clients = wanted.ids[: len(find(path))]
+        if any(map(self._ids.is_free, clients)):
+            places = self._library.open_paths(session, method, path)
+            yield from (place for place in places if self._ids.bound(clients, find(place)) is not None)
 
     def _asked(self, request: Request, body: bytes) -> Asked:
         """The request as the recorder would have stored it."""
@@ -75,24 +131,6 @@ class Cursor:
         came = _readable(request, body)
         target = redacted_target(request.target, redactor)
         return Asked(request.method, target, came.headers, redactor.body(came.body, came.headers))
-
-    def _missed(self, asked: Asked, times_recorded: int) -> Miss:
-        miss = explain(asked, self._library.interactions, times_recorded, self.unplayed(), self._replayed_id(asked))
-        self.misses.append(miss)
-        return miss
-
-    def _replayed_id(self, asked: Asked) -> str | None:
-        """An id the request names that an answer of this session has introduced."""
-        named = find_ids(asked.target) + find_ids(asked.body.decode("utf-8", "replace"))
-        if not named:
-            return None
-        introduced = {one for played in self._answers() for one in find_ids(played.body.decode("utf-8", "replace"))}
-        return next((one for one in named if one in introduced), None)
-
-    def _answers(self) -> Iterable[Interaction]:
-        for found, count in self._played.items():
-            for position in self._library.index[found][:count]:
-                yield self._library.interactions[position]
 
 
 def _readable(request: Request, body: bytes) -> Decoded:

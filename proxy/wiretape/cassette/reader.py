@@ -26,6 +26,7 @@ from wiretape.cassette.format import (
 )
 from wiretape.cassette.forms import BodyFields, FrameFields, body_bytes, frame_bytes
 from wiretape.cassette.ids import Aliases
+from wiretape.cassette.rules import NO_RULES, Rules
 from wiretape.errors import CassetteError
 from wiretape.exchange import Headers
 
@@ -50,6 +51,7 @@ class _Tape(Struct):
     recorded: str = ""
     upstream: str = ""
     id: str = ""
+    match: Rules = NO_RULES
     ids: dict[_Alias, _Identity] = {}
 
 
@@ -229,14 +231,16 @@ class _Reader:
             self._notes.append(f"Interaction {index} has no end: it is taken as cut by the recorder.")
             self._ends(_End(i=index, how=Ended.RECORDER))
         ordered = (self._ended[index] for index in sorted(self._ended))
-        return Tape(header=header, interactions=tuple(ordered), notes=tuple(self._notes))
+        return Tape(header=header, interactions=tuple(ordered), notes=tuple(self._notes), ids=dict(self._aliases.table))
 
     def _began(self, line: _Tape) -> None:
         if line.v != VERSION:
             raise ValueError(f"version {line.v} of the format; this version of wiretape reads version {VERSION}")
         if self.header is not None:
             raise ValueError("a second cassette begins here; one file holds one")
-        self.header = Header(by=line.by, recorded=line.recorded, upstream=line.upstream, id=line.id)
+        for problem in line.match.problems():
+            raise ValueError(problem)
+        self.header = Header(by=line.by, recorded=line.recorded, upstream=line.upstream, id=line.id, match=line.match)
         self._aliases = Aliases(line.ids, self._expansion_max)
 
     def _requested(self, line: _Request) -> None:

@@ -35,6 +35,9 @@ mode_option = click.option(
 )
 cassette_option = click.option("--cassette", multiple=True, help="Cassette of the mode; repeat it to replay several")
 speed_option = click.option("--speed", type=float, help="0 does not wait, 1 keeps the recorded pace [0]")
+fresh_ids_option = click.option(
+    "--fresh-ids", is_flag=True, default=None, help="Answer each session with ids of its own, the same on every run"
+)
 cassette_argument = click.argument("cassette")
 
 
@@ -43,6 +46,7 @@ cassette_argument = click.argument("cassette")
 @mode_option
 @cassette_option
 @speed_option
+@fresh_ids_option
 @click.option("--reuse-port", is_flag=True, default=None, help="Let more processes listen here; forward alone")
 def serve(**flags: Any) -> None:  # noqa: ANN401  click's values; the configuration checks them
     """Run the proxy, from wiretape.toml, environment and flags.
@@ -82,6 +86,7 @@ def record(command: tuple[str, ...], /, *, rewrite: bool, cassette: str, **flags
 @click.argument("cassette", nargs=-1, required=True)
 @proxy_options
 @speed_option
+@fresh_ids_option
 @click.option("--strict", is_flag=True, help="Fail too when a recorded interaction was left unplayed")
 @click.pass_obj
 def replay(command: tuple[str, ...], /, *, strict: bool, cassette: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401  as above

@@ -15,6 +15,7 @@ from wiretape.cassette.format import Ended, Interaction
 from wiretape.cassette.miss import Miss
 from wiretape.cassette.pace import schedule
 from wiretape.cassette.plan import Mode, plan
+from wiretape.cassette.polls import hurried
 from wiretape.edge.meter import Meter
 from wiretape.edge.recording import Recording
 from wiretape.edge.routes import Prefixes
@@ -121,7 +122,7 @@ class Replay:
         """Look the request up; raises RequestTooLarge for a body that is not held."""
         body = await upload.hold(self._body_max)
         try:
-            return self._sessions.cursor(request.session).find(request, body)
+            return self._sessions.find(request, body)
         except BodyTooLarge as error:
             raise RequestTooLarge(str(error)) from error
 
@@ -171,7 +172,7 @@ class Played:
     def __init__(self, interaction: Interaction, speed: float) -> None:
         self._interaction = interaction
         self._speed = speed
-        self.head = _head(interaction)
+        self.head = _head(interaction, speed)
 
     async def chunks(self) -> AsyncIterator[Chunk]:
         """Give the recorded pieces, never early: each waits for its own deadline, so that no drift adds up."""
@@ -193,9 +194,10 @@ class Played:
         """Have nothing to let go."""
 
 
-def _head(interaction: Interaction) -> Head:
+def _head(interaction: Interaction, speed: float) -> Head:
     status = interaction.status or 0  # one without a status is not playable, and never comes here
-    return Head(status, interaction.served_headers, time.monotonic_ns(), responses.get(status, ""))
+    headers = interaction.served_headers if speed else hurried(interaction)
+    return Head(status, headers, time.monotonic_ns(), responses.get(status, ""))
 
 
 async def _until(deadline_s: float) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from wiretape.cassette.format import Interaction
-from wiretape.cassette.match import Cursor, Library
+from wiretape.cassette.match import Cursor, Library, Miss
 from wiretape.errors import Overloaded
+from wiretape.exchange import Request
 
 
 class SessionOptions(Struct, frozen=True, kw_only=True):
@@ -35,6 +36,12 @@ class Sessions:
                 raise Overloaded(f"{self._options.sessions_max} sessions are open (sessions_max)")
             self._cursors[name] = self._library.session(name)
         return self._cursors[name]
+
+    def find(self, request: Request, body: bytes) -> Interaction | Miss:
+        """Look a request up in its session, and give the answer with the session's ids; raises what those raise."""
+        cursor = self.cursor(request.session)
+        found = cursor.find(request, body)
+        return found if isinstance(found, Miss) else cursor.render(found)
 
     def unplayed(self) -> Iterable[Interaction]:
         """Give what no session played, in recorded order."""
