@@ -2,7 +2,7 @@
 
 Equal requests are answered in recorded order. Reads respect writes: a GET is answered from between the last write
 that covers it and that the session has made and the first that it has not, by count and not by time; the last answer
-of such a stretch is repeated. All of it within one recording session: the session's own name is looked in first, then
+of such a stretch is repeated. What was read of a thread is never older than what was read of it before. All of it within one recording session: the session's own name is looked in first, then
 the one that was answered from last, then the others in order of appearance.
 """
 
@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from wiretape.cassette.coverage import SAFE
+from wiretape.cassette.coverage import SAFE, read_scopes
 from wiretape.cassette.format import Interaction
 from wiretape.cassette.recordings import Bucket, Recordings, path_of
 from wiretape.cassette.windows import Windows
@@ -38,6 +38,7 @@ class Progress:
         self._polls = polls
         self._windows = Windows(library)
         self._reads: dict[_Slot, int] = {}
+        self._seen: dict[tuple[str, str], int] = {}
         self._writes: dict[_Slot, int] = {}
         self._followed = name
 
@@ -81,15 +82,24 @@ class Progress:
         return times, why
 
     def _read(self, bucket: Bucket, slot: _Slot, path: str) -> int | None:
-        """The next answer of the stretch that the session is in, or its last one again."""
+        """The next answer of the stretch that the session is in, or its last one again.
+
+        Next is what was recorded after all that was read of the same thread: other reads must not go back either.
+        """
         found, start, stop = bucket.between(slot[1], *self._windows.window(slot[0], path))
         if start == stop:
             return None
-        before = self._reads.get(slot, -1)
-        at = bisect_right(found, before, start, stop)
-        place = stop - 1 if self._polls == "collapse" and at > start else min(at, stop - 1)
-        self.passed.update(found[bisect_left(found, before) : place])
+        last, whole = self._reads.get(slot, -1), (slot[0], read_scopes(path)[-1])
+        is_again = last >= found[start]
+        at = (
+            stop
+            if is_again and self._polls == "collapse"
+            else bisect_right(found, self._seen.get(whole, -1), start, stop)
+        )
+        place = min(at, stop - 1)
+        self.passed.update(found[bisect_left(found, last) : place])
         self._reads[slot] = found[place]
+        self._seen[whole] = max(found[place], self._seen.get(whole, -1))
         return found[place]
 
     def _write(self, bucket: Bucket, slot: _Slot) -> int | None:
