@@ -7,8 +7,8 @@ recorded so late, the last that was recorded between these writes. No read of a 
 
 import json
 import random
-from copy import deepcopy
 from collections.abc import Iterator
+from copy import deepcopy
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -72,7 +72,7 @@ def reads_of(thing: str, done: list[Op]) -> list[str]:
 
 def covered(target: str, done: list[Op]) -> int:
     """Any write to a thread covers all of it; making an assistant covers the list, and says nothing of the others."""
-    return sum(op.thing != "assistants" or target == "/v1/assistants" or target == op.path for op in done)
+    return sum(op.thing != "assistants" or target in {"/v1/assistants", op.path} for op in done)
 
 
 def merged(chance: random.Random, queues: dict[str, list[Op]]) -> Iterator[Op]:

@@ -77,7 +77,7 @@ class Model:
     def tick(self, thread: str) -> bool:
         """Let a thread's runs go on; whether any did."""
         found = self.threads.get(thread)
-        return any([run.tick() for run in found.runs.values()]) if found else False
+        return bool(sum(run.tick() for run in found.runs.values())) if found else False
 
     def _completed(self, thread: Thread) -> list[str]:
         return [name for name, run in thread.runs.items() if run.status == "completed"]

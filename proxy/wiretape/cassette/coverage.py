@@ -14,7 +14,7 @@ SAFE = frozenset({"GET", "HEAD"})
 
 def read_scopes(path: str) -> tuple[str, ...]:
     """What a write has to cover so that it comes before a read of this path, or after it."""
-    return (path, *(realm for realm in _realms(path) if realm != path))
+    return tuple(dict.fromkeys((path, *_realms(path))))
 
 
 def write_scopes(path: str) -> tuple[str, ...]:

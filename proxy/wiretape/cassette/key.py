@@ -31,6 +31,8 @@ _DIGITS_MAX = 400
 _TEXT_BYTES_MAX = 1 << 20
 """Longer texts and parts are compared by their hash: ids are not looked for in them."""
 _HASH_BYTES = 16
+_DEPTH_SURE = 200
+"""Brackets of JSON that is surely not too deep to be written as well as read."""
 
 
 class Meaning(Struct, frozen=True):
@@ -38,6 +40,11 @@ class Meaning(Struct, frozen=True):
 
     kind: str
     value: object
+
+    @property
+    def text(self) -> str:
+        """One text for whatever means the same. May raise RecursionError."""
+        return json.dumps(self.value, sort_keys=True)
 
 
 class Key(Struct, frozen=True):
@@ -57,12 +64,15 @@ class Key(Struct, frozen=True):
 def key(method: str, target: str, headers: Headers, body: bytes, rules: Rules = NO_RULES) -> Key:
     """The key of a redacted, content-decoded request."""
     path, _, query = unnumbered_text(target).partition("?")
-    meant = meaning(headers, body, rules)
     counted = [[name, *values(headers, name.lower().encode())] for name in rules.headers]
-    said = [method, path, pairs(query.encode(), rules), meant.kind, meant.value, counted]
-    text = json.dumps(said, sort_keys=True)
-    shape, ids = apart(text)
+    asked = json.dumps([method, path, pairs(query.encode(), rules) if query else (), counted])
+    shape, ids = apart(asked + _said(headers, body, rules))
     return Key(_hash(shape.encode()), ids)
+
+
+def _said(headers: Headers, body: bytes, rules: Rules) -> str:
+    meant = meaning(headers, body, rules)
+    return f"\n{meant.kind}\n{meant.text}"
 
 
 def digest(shape: bytes, ids: Iterable[str]) -> bytes:
@@ -83,7 +93,7 @@ def pairs(query: bytes, rules: Rules = NO_RULES, place: str = "query") -> Pairs:
 
 def meaning(headers: Headers, body: bytes, rules: Rules = NO_RULES) -> Meaning:
     """What a body says, however it is written down."""
-    body = b"" if rules.has_no_body else unnumbered(body)
+    body = b"" if rules.has_no_body else unnumbered(body) if b"{{" in body else body
     if not body:
         return Meaning("none", None)
     media = media_type(headers)
@@ -118,10 +128,9 @@ def _json(body: bytes, rules: Rules) -> Meaning | None:
     """None for what is no JSON, is too deep, or holds repeated keys or numbers that readers round differently."""
     try:
         found = Meaning("json", rules.value(_read(body.decode())))
-        json.dumps(found.value, sort_keys=True).encode()
+        return found if body.count(b"[") + body.count(b"{") <= _DEPTH_SURE or found.text else None
     except (ValueError, ArithmeticError, RecursionError):
         return None
-    return found
 
 
 def _read(text: str) -> object:

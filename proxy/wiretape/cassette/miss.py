@@ -42,6 +42,7 @@ class Known(Struct, frozen=True, kw_only=True):
     why_not: str | None
     """Why an equal request is not played, where it was not played already."""
     nearest: tuple[Near, ...]
+    """None, where an equal request was recorded."""
     unplayed: Sequence[Interaction]
     """The first of them."""
     unplayed_count: int
@@ -51,7 +52,7 @@ class Known(Struct, frozen=True, kw_only=True):
 def explain(asked: Asked, known: Known) -> Miss:
     """The miss of this request."""
     names = tuple(map(_name, known.unplayed))
-    nearest = () if known.times_recorded else known.nearest
+    nearest = known.nearest
     rule = next((toml(near.rule) for near in nearest[:1] if near.rule is not None), None)
     parts = [f"No recorded answer for {asked.method} {short(asked.target)}."]
     parts += _equal(known) + [_told(near) for near in nearest[:1]] + _also(nearest[1:])

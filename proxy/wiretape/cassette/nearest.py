@@ -74,9 +74,11 @@ def nearest(
     may: MayBind,
 ) -> tuple[Near, ...]:
     """The nearest of the likely ones, which have their positions with them; of equally near ones the unplayed."""
-    found = [(_rank(asked, one), is_played(at), _near(asked, one, rules, may), one) for at, one in likely]
-    found.sort(key=lambda each: (each[0], each[1], len(each[2].differences), each[3].index))
-    return tuple(_ruled(asked, one, near, rules, may) for _, _, near, one in found[:_NEAREST_MAX])
+    ranked = sorted(((_rank(asked, one), is_played(at), at, one) for at, one in likely), key=lambda each: each[:3])
+    worst = ranked[:_NEAREST_MAX][-1][0] if ranked else 0
+    found = [(each, _near(asked, each[3], rules, may)) for each in ranked if each[0] <= worst]
+    found.sort(key=lambda pair: (*pair[0][:2], len(pair[1].differences), pair[0][2]))
+    return tuple(_ruled(asked, each[3], near, rules, may) for each, near in found[:_NEAREST_MAX])
 
 
 def distance(method: str, path: str, other_method: str, other_path: str) -> int:

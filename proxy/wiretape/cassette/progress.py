@@ -2,8 +2,9 @@
 
 Equal requests are answered in recorded order. Reads respect writes: a GET is answered from between the last write
 that covers it and that the session has made and the first that it has not, by count and not by time; the last answer
-of such a stretch is repeated. What was read of a thread is never older than what was read of it before. All of it within one recording session: the session's own name is looked in first, then
-the one that was answered from last, then the others in order of appearance.
+of such a stretch is repeated. What was read of a thread is never older than what was read of it before, where there
+is anything newer in the stretch. All of it within one recording session: the session's own name is looked in first,
+then the one that was answered from last, then the others in order of appearance.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Progress:
         self._seen: dict[tuple[str, str], int] = {}
         self._writes: dict[_Slot, int] = {}
         self._followed = name
+        self._left_from = 0
 
     def order(self) -> Iterable[str]:
         """The recording sessions in the order in which they are looked in."""
@@ -62,7 +64,10 @@ class Progress:
 
     def left(self) -> Iterator[Interaction]:
         """What was not played yet, in recorded order."""
-        return (one for position, one in enumerate(self._library.interactions) if position not in self.passed)
+        ones = self._library.interactions
+        while self._left_from < len(ones) and self._left_from in self.passed:
+            self._left_from += 1
+        return (ones[position] for position in range(self._left_from, len(ones)) if position not in self.passed)
 
     def unplayed(self) -> list[Interaction]:
         """The same without the reads that a write has jumped, where the session has read there before."""

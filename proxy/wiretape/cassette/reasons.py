@@ -11,7 +11,7 @@ from wiretape.cassette.format import Interaction
 from wiretape.cassette.ids import apart, find, replaced
 from wiretape.cassette.key import Key, digest
 from wiretape.cassette.miss import Asked, Known
-from wiretape.cassette.nearest import distance, nearest
+from wiretape.cassette.nearest import Near, distance, nearest
 from wiretape.cassette.progress import Progress
 from wiretape.cassette.recordings import Recordings
 
@@ -37,12 +37,15 @@ class Reasons:
         return Known(
             times_recorded=times,
             why_not=why_not,
-            nearest=nearest(self._meant(asked), self._likely(asked.method, path), self._is_played, self._library.rules,
-                            self._ids.may_stand),
+            nearest=() if times else self._nearest(asked, path),
             unplayed=list(islice(self._progress.left(), _UNPLAYED_SHOWN_MAX)),
             unplayed_count=len(self._library.interactions) - len(self._progress.passed),
             replayed_id=self._replayed_id(wanted.ids),
-        )  # fmt: skip
+        )
+
+    def _nearest(self, asked: Asked, path: str) -> tuple[Near, ...]:
+        likely, rules = self._likely(asked.method, path), self._library.rules
+        return nearest(self._meant(asked), likely, self._is_played, rules, self._ids.may_stand)
 
     def _meant(self, asked: Asked) -> Asked:
         """The request with the recorded ids in it."""

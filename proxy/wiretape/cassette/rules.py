@@ -139,14 +139,16 @@ def _paths(ignore: tuple[str, ...], forms: tuple[tuple[str, Form], ...]) -> _Res
 
 def _steps(path: str) -> tuple[_Step, ...] | None:
     """A path's steps; None where it is none."""
-    rest = path.removeprefix("$").removeprefix(".")
-    if rest == "":
-        return () if path == _BODY else None
+    if path == _BODY:
+        return ()
+    rest = path[1:].removeprefix(".") if path.startswith(("$.", "$[")) else path
+    if not rest:
+        return None
     steps: list[_Step] = []
     at = 0
     while at < len(rest):
         match = _STEP.match(rest, at)
-        if match is None or (match[0].startswith(".") and at == 0):
+        if match is None or (at == 0 and match[0].startswith(".")):
             return None
         steps.append(_step(match))
         at = match.end()

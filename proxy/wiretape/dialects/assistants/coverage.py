@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import re
 
-_REALM = re.compile(r"/?(?:[^/]+/)*?(?:threads|vector_stores)/(?!runs(?:/|$))[^/]+")
+_WHOLES = ("/threads/", "/vector_stores/")
+_NO_ID = "runs"
+"""Where an id stands elsewhere: `/threads/runs` makes a thread."""
 _BEGUN = "/threads/runs"
 _THREAD_ID = re.compile(rb'"thread_id"\s{0,8}:\s{0,8}"([^"\\]{1,256})"')
 
 
 def realm(path: str) -> str | None:
     """The path of the thread or vector store that everything under this path (without query) belongs to."""
-    found = _REALM.match(path)
-    return None if found is None else found[0]
+    for whole in _WHOLES:
+        before, found, rest = path.partition(whole)
+        identity = rest.partition("/")[0]
+        if found and identity and identity != _NO_ID:
+            return before + whole + identity
+    return None
 
 
 def begins(path: str) -> bool:
