@@ -67,6 +67,12 @@ async def test_the_commands_of_the_cassettes_page_work_as_printed(tmp_path: Path
     assert ran.stdout.decode().splitlines()[-1] == "4 interactions in cassettes/again.tape.jsonl"
 
 
+def test_the_settings_that_the_cassettes_page_prints_are_valid(tmp_path: Path) -> None:
+    (printed,) = blocks((ROOT / "docs" / "cassette.md").read_text("utf-8"), "toml")
+    (tmp_path / "wiretape.toml").write_text(printed)
+    assert load({}, {}, tmp_path / "wiretape.toml").config.match.misses_max == 20
+
+
 async def test_the_commands_of_the_sandboxs_page_start_one(tmp_path: Path) -> None:
     """With the script that the page prints."""
     (tmp_path / "rehearsal.toml").write_text(blocks(SANDBOX, "toml")[0], "utf-8")

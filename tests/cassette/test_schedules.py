@@ -115,7 +115,8 @@ def replayed(chance: random.Random, recording: Recording, cursor: Cursor) -> int
         done[op.thing].append(op)
         for _ in range(chance.randint(0, 3)):
             thing = chance.choice(list(done))
-            targets = reads_of(thing, done[thing])
+            known = {target for target, _ in recording.reads}
+            targets = [target for target in reads_of(thing, done[thing]) if target in known or chance.random() < 0.1]
             if targets:
                 target = chance.choice(targets)
                 place = target, covered(target, done[thing])

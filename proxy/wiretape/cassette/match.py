@@ -37,7 +37,7 @@ class Matching(Struct, frozen=True, kw_only=True):
     fresh_ids: bool = False
     """Whether each session gets ids of its own; otherwise the recorded ones."""
     polls: Polls = "recorded"
-    misses_max: int = 100
+    misses_max: int = 20
     """Misses that a session keeps, the last ones; all are counted."""
 
 

@@ -31,8 +31,8 @@ class Progress:
     def __init__(self, library: Recordings, name: str, polls: Polls = "recorded") -> None:
         self.passed: set[int] = set()
         """What was played, and the polls that were jumped by a later one."""
-        self.answers: list[int] = []
-        """What was played, in that order, repeats too; who reads it may clear it."""
+        self.answers: set[int] = set()
+        """What was played since this was last cleared, by whoever reads it."""
         self.latest = 0
         self._library = library
         self._name = name
@@ -59,7 +59,7 @@ class Progress:
         if position is not None:
             self._followed, self.latest = session, position
             self.passed.add(position)
-            self.answers.append(position)
+            self.answers.add(position)
         return position
 
     def left(self) -> Iterator[Interaction]:

@@ -99,11 +99,9 @@ class Recordings:
         return self._buckets[place]
 
     def scopes(self, position: int) -> tuple[str, ...]:
-        """What the interaction covers, if it writes."""
+        """What the interaction, a write, covers."""
         one = self.interactions[position]
         path = path_of(one)
-        if one.method in coverage.SAFE:
-            return ()
         by_answer = coverage.begun_scopes(path, one.body) if coverage.begins(one.method, path) else ()
         return coverage.write_scopes(path) + by_answer
 

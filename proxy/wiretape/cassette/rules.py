@@ -105,7 +105,7 @@ NO_RULES: Final = Rules()
 class MatchOptions(Rules, frozen=True, kw_only=True):
     """The section `match`: rules, and a bound."""
 
-    misses_max: int = 100
+    misses_max: int = 20
     """Misses that a session keeps for its report, the last ones; all are counted."""
 
     @property
