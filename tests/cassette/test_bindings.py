@@ -248,3 +248,13 @@ def test_whatever_binds_the_binding_is_one_to_one(tried: Sequence[tuple[list[str
             assert list(map(ids.recorded, clients[:size])) == recorded[:size]
         assert len(set(bound.values())) == len(bound)
         assert all(ids.recorded(client) == one and ids.client(one) == client for client, one in bound.items())
+
+
+def test_a_miss_tells_what_the_session_calls_an_id_that_is_given_out() -> None:
+    made = interaction(6, "POST", "/v1/assistants", {}, {"id": "asst_listed1"})
+    used = interaction(7, "POST", "/v1/threads/runs", {"assistant_id": "asst_listed1"}, {})
+    cursor = library(FRESH, made, used).session("x")
+    mine = json.loads(answer(cursor, "POST", "/v1/assistants", {}))["id"]
+    found = ask(cursor, "POST", "/v1/threads/runs", {"assistant_id": "asst_listed1"})
+    assert isinstance(found, Miss)
+    assert f'recorded "asst_listed1", asked "asst_listed1(here {mine})"' in found.message

@@ -203,6 +203,15 @@ def test_a_session_counts_all_misses_and_keeps_the_last() -> None:
     )
 
 
+def test_a_miss_that_was_passed_on_counts_no_more() -> None:
+    cursor = Library([RECORDED], Matching(misses_max=1)).session("x")
+    first, second = (cursor.find(request("GET", f"/{place}"), b"") for place in "ab")
+    for miss_of_auto in (first, second):
+        assert isinstance(miss_of_auto, Miss)
+        cursor.misses.forgive(miss_of_auto)
+    assert (cursor.misses.count, cursor.misses.text) == (0, "")
+
+
 def test_one_miss_is_told_as_one() -> None:
     cursor = Library([RECORDED]).session("x")
     cursor.find(request("GET", "/a"), b"")

@@ -24,8 +24,6 @@ _DIGITS, _LETTERS, _HEX_LETTERS = "0123456789", "abcdefghijklmnopqrstuvwxyz", "a
 _HEX_TAIL = re.compile(r"[0-9a-f-]+")
 _ATTEMPTS_MAX = 100
 """For an id that is not taken yet; one whose tail is so short that all are keeps its own."""
-_TAKEN = "~"
-"""Ends what is equal to no id."""
 
 
 class Recorded(Protocol):
@@ -53,11 +51,11 @@ class Bindings:
         self._renamed = False
 
     def recorded(self, client: str) -> str:
-        """The recorded id that the client's stands for; what is equal to none, where it can stand for none."""
+        """The recorded id that the client's stands for; where it can stand for none, what is equal to none."""
         bound = self._recorded.get(client)
-        if bound is None:
-            return client + _TAKEN if client in self._clients else client
-        return bound
+        if bound is None and client in self._clients:
+            return f"{client}(here {self._clients[client]})"
+        return bound or client
 
     def is_free(self, client: str) -> bool:
         """Whether it is not bound yet."""

@@ -92,37 +92,35 @@ class Cursor:
         """The next answer to this very request, its ids taken for the recorded ones that they are bound to."""
         recorded = tuple(map(self._ids.recorded, wanted.ids))
         digested = digest(wanted.shape, recorded)
-        for session in self._progress.order():
-            position = self._progress.take(session, method, path, digested)
-            if position is not None:
-                self._ids.bind(dict(zip(wanted.ids, recorded, strict=True)))
-                return position
-        return None
+        position = self._progress.play(method, path, digested)
+        if position is not None:
+            self._ids.bind(dict(zip(wanted.ids, recorded, strict=True)))
+        return position
 
     def _first_use(self, method: str, path: str, wanted: Key) -> int | None:
         """The next answer to a request with other ids that may be bound to the client's."""
-        for session, place, digested, pairs in self._like(method, path, wanted):
-            position = self._progress.take(session, method, place, digested)
+        for strand, place, digested, pairs in self._like(method, path, wanted):
+            position = self._progress.take(strand, method, place, digested)
             if position is not None:
                 self._ids.bind(pairs)
                 return position
         return None
 
-    def _like(self, method: str, path: str, wanted: Key) -> Iterator[tuple[str, str, bytes, dict[str, str]]]:
-        """(recording session, path, digest, bindings) of requests that differ in ids which may be bound."""
-        for session in self._progress.order():
-            for place in (path, *self._places(session, method, path, wanted)):
-                bucket = self._library.bucket(session, method, place)
+    def _like(self, method: str, path: str, wanted: Key) -> Iterator[tuple[int, str, bytes, dict[str, str]]]:
+        """(strand, path, digest, bindings) of requests that differ in ids which may be bound."""
+        for strand in self._progress.order():
+            for place in (path, *self._places(strand, method, path, wanted)):
+                bucket = self._library.bucket(strand, method, place)
                 for digested, ids in (bucket.alike(wanted.shape) if bucket else {}).items():
                     pairs = self._ids.bound(wanted.ids, ids)
                     if pairs is not None:
-                        yield session, place, digested, pairs
+                        yield strand, place, digested, pairs
 
-    def _places(self, session: str, method: str, path: str, wanted: Key) -> Iterator[str]:
+    def _places(self, strand: int, method: str, path: str, wanted: Key) -> Iterator[str]:
         """Other paths that this one may mean, where one of its ids is the first time in use."""
         clients = wanted.ids[: len(find(path))]
         if any(map(self._ids.is_free, clients)):
-            places = self._library.open_paths(session, method, path)
+            places = self._library.open_paths(strand, method, path)
             yield from (place for place in places if self._ids.bound(clients, find(place)) is not None)
 
     def _asked(self, request: Request, body: bytes) -> Asked:

@@ -80,6 +80,12 @@ class Misses:
         self.count += 1
         self._kept.append(miss)
 
+    def forgive(self, miss: Miss) -> None:
+        """One less: it was passed on to an upstream, which answered."""
+        self.count -= 1
+        if miss in self._kept:
+            self._kept.remove(miss)
+
     def __iter__(self) -> Iterator[Miss]:
         return iter(self._kept)
 

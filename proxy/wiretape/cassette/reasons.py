@@ -54,7 +54,10 @@ class Reasons:
 
     def _likely(self, method: str, path: str) -> list[tuple[int, Interaction]]:
         """(position, interaction): of this very path first, then of the nearest; around what was played last."""
-        same = (self._library.positions(session, method, path) for session in self._progress.order())
+        same = (
+            self._library.positions(strand, method, path)
+            for strand in self._progress.order(self._library.having(method, path))
+        )
         template = apart(path)[0]
         near = sorted(self._library.templates, key=lambda one: distance(method, template, *one))
         found = chain(*map(self._around, same), *map(self._around, map(self._library.templates.__getitem__, near)))

@@ -16,12 +16,12 @@ from wiretape.cassette.ids import apart, find
 from wiretape.cassette.key import Key, key, unnumbered_text
 from wiretape.cassette.rules import NO_RULES, Rules
 
-_Place = tuple[str, str, str]
-"""Recording session, method and path."""
+_Place = tuple[int, str, str]
+"""Strand, method and path."""
 
 
 class Bucket:
-    """The interactions of one recording session with one method and path; keys are made as far as needed."""
+    """The interactions of one strand with one method and path; keys are made as far as needed."""
 
     def __init__(self, interactions: Sequence[Interaction], positions: Sequence[int], rules: Rules) -> None:
         self._interactions = interactions
@@ -66,6 +66,7 @@ class Bucket:
 class Recordings:
     """The interactions of some tapes, in their order. It never changes; sessions are cursors in it.
 
+    A strand is one recording session of one tape: within it, order means something.
     `rules` are joined with those of the tapes: all hold for all of them.
     """
 
@@ -74,23 +75,27 @@ class Recordings:
         self.rules = rules
         for tape in self._tapes:
             self.rules = self.rules.joined(tape.header.match)
-        self.interactions = tuple(one for tape in self._tapes for one in tape.interactions if one.playable)
-        self.sessions = tuple(dict.fromkeys(one.session for one in self.interactions))
-        """The recording sessions, in order of appearance."""
+        self.strands: list[str] = []
+        """The name of each strand's recording session, in order of appearance."""
+        self.interactions: tuple[Interaction, ...] = ()
         self._positions: dict[_Place, list[int]] = {}
         self._buckets: dict[_Place, Bucket] = {}
-        self._writes: dict[tuple[str, str], list[int]] = {}
-        self._beginning: list[int] = []
-        for position, one in enumerate(self.interactions):
-            self._add(position, one)
+        self._writes: dict[tuple[int, str], list[int]] = {}
+        self._beginning: list[tuple[int, int]] = []
+        for tape in self._tapes:
+            self._add_tape([one for one in tape.interactions if one.playable])
 
-    def positions(self, session: str, method: str, path: str) -> Sequence[int]:
-        """Where a recording session has a method and path."""
-        return self._positions.get((session, method, path), ())
+    def having(self, method: str, path: str) -> Sequence[int]:
+        """The strands that have a method and path."""
+        return self._having.get((method, path), ()) if len(self.strands) > 1 else range(len(self.strands))
 
-    def bucket(self, session: str, method: str, path: str) -> Bucket | None:
-        """What a recording session has of a method and path."""
-        place = session, method, path
+    def positions(self, strand: int, method: str, path: str) -> Sequence[int]:
+        """Where a strand has a method and path."""
+        return self._positions.get((strand, method, path), ())
+
+    def bucket(self, strand: int, method: str, path: str) -> Bucket | None:
+        """What a strand has of a method and path."""
+        place = strand, method, path
         positions = self._positions.get(place)
         if positions is None:
             return None
@@ -105,9 +110,9 @@ class Recordings:
         by_answer = coverage.begun_scopes(path, one.body) if coverage.begins(one.method, path) else ()
         return coverage.write_scopes(path) + by_answer
 
-    def writes(self, session: str, scope: str) -> Sequence[int]:
-        """Where the writes of a recording session stand that cover this scope."""
-        return self._all_writes.get((session, scope), ())
+    def writes(self, strand: int, scope: str) -> Sequence[int]:
+        """Where the writes of a strand stand that cover this scope."""
+        return self._all_writes.get((strand, scope), ())
 
     @cached_property
     def introduced(self) -> Mapping[str, str]:
@@ -123,9 +128,9 @@ class Recordings:
         """Whether an id stands in a request, or a response introduced it."""
         return identity in self.introduced or identity in self._asked
 
-    def open_paths(self, session: str, method: str, path: str) -> Sequence[str]:
+    def open_paths(self, strand: int, method: str, path: str) -> Sequence[str]:
         """Paths that differ from this one in ids alone, and hold one that no response introduced."""
-        return self._open.get((session, method, apart(path)[0]), ())
+        return self._open.get((strand, method, apart(path)[0]), ())
 
     @cached_property
     def templates(self) -> Mapping[tuple[str, str], Sequence[int]]:
@@ -136,12 +141,19 @@ class Recordings:
         return {template: sorted(positions) for template, positions in found.items()}
 
     @cached_property
+    def _having(self) -> Mapping[tuple[str, str], Sequence[int]]:
+        found: dict[tuple[str, str], list[int]] = {}
+        for strand, method, path in self._positions:
+            found.setdefault((method, path), []).append(strand)
+        return found
+
+    @cached_property
     def _open(self) -> Mapping[_Place, Sequence[str]]:
         found: dict[_Place, list[str]] = {}
-        for session, method, path in self._positions:
+        for strand, method, path in self._positions:
             template, ids = apart(path)
             if any(one not in self.introduced for one in ids):
-                found.setdefault((session, method, template), []).append(path)
+                found.setdefault((strand, method, template), []).append(path)
         return found
 
     @cached_property
@@ -150,24 +162,32 @@ class Recordings:
         return frozenset(identity for pair in texts for text in pair for identity in find(text))
 
     @cached_property
-    def _all_writes(self) -> Mapping[tuple[str, str], Sequence[int]]:
+    def _all_writes(self) -> Mapping[tuple[int, str], Sequence[int]]:
         """With those whose answers name what they cover: only a read needs to know, so only then are they read."""
-        for position in self._beginning:
+        for strand, position in self._beginning:
             one = self.interactions[position]
             for scope in coverage.begun_scopes(path_of(one), one.body):
-                self._writes.setdefault((one.session, scope), []).append(position)
-                self._writes[one.session, scope].sort()
+                self._writes.setdefault((strand, scope), []).append(position)
+                self._writes[strand, scope].sort()
         return self._writes
 
-    def _add(self, position: int, one: Interaction) -> None:
+    def _add_tape(self, ones: Sequence[Interaction]) -> None:
+        names = list(dict.fromkeys(one.session for one in ones))
+        strands = {name: strand for strand, name in enumerate(names, len(self.strands))}
+        for position, one in enumerate(ones, len(self.interactions)):
+            self._add(strands[one.session], position, one)
+        self.strands += names
+        self.interactions += tuple(ones)
+
+    def _add(self, strand: int, position: int, one: Interaction) -> None:
         path = path_of(one)
-        self._positions.setdefault((one.session, one.method, path), []).append(position)
+        self._positions.setdefault((strand, one.method, path), []).append(position)
         if one.method in coverage.SAFE:
             return
         for scope in coverage.write_scopes(path):
-            self._writes.setdefault((one.session, scope), []).append(position)
+            self._writes.setdefault((strand, scope), []).append(position)
         if coverage.begins(one.method, path):
-            self._beginning.append(position)
+            self._beginning.append((strand, position))
 
 
 def key_of(one: Interaction, rules: Rules) -> Key:

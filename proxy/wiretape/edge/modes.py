@@ -131,6 +131,11 @@ class Replay:
         upload.tell()
         return Opened(Played(interaction, self._speed), "hit")
 
+    def forgive(self, request: Request, found: Interaction | Miss) -> None:
+        """Take back what the session has missed: it is passed on."""
+        if isinstance(found, Miss):
+            self._sessions.cursor(request.session).misses.forgive(found)
+
     def missed(self, miss: Miss) -> CassetteMiss:
         """Count a request that nothing answers."""
         self._sessions.refused += 1
@@ -162,6 +167,7 @@ class Auto:
             case plans.Refuse(miss):
                 raise self._replay.missed(miss)
             case plans.Forward():
+                self._replay.forgive(request, found)
                 opened = await self._record.open(request, upload, tee, meter)
                 return Opened(opened.answer, "miss")
 
