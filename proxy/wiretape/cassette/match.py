@@ -86,6 +86,10 @@ class Cursor:
 
     def unplayed(self) -> list[Interaction]:
         """What was recorded and not asked for, in recorded order; polls that were jumped do not count."""
+        return [self._library.entry(position) for position in self.left()]
+
+    def left(self) -> list[int]:
+        """Where in the library that stands."""
         return self._progress.unplayed()
 
     def _exact(self, method: str, path: str, wanted: Key) -> int | None:

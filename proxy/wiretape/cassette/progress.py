@@ -18,7 +18,6 @@ from itertools import chain
 from typing import Literal
 
 from wiretape.cassette.coverage import SAFE, read_scopes
-from wiretape.cassette.format import Interaction
 from wiretape.cassette.recordings import Bucket, Recordings, path_of
 from wiretape.cassette.windows import Windows
 
@@ -80,18 +79,17 @@ class Progress:
             self.answers.add(position)
         return position
 
-    def left(self) -> Iterator[Interaction]:
-        """What was not played yet, in recorded order."""
-        ones = self._library.interactions
-        while self._left_from < len(ones) and self._left_from in self.passed:
+    def left(self) -> Iterator[int]:
+        """Where what was not played yet stands, in recorded order."""
+        size = len(self._library.interactions)
+        while self._left_from < size and self._left_from in self.passed:
             self._left_from += 1
-        return (ones[position] for position in range(self._left_from, len(ones)) if position not in self.passed)
+        return (position for position in range(self._left_from, size) if position not in self.passed)
 
-    def unplayed(self) -> list[Interaction]:
+    def unplayed(self) -> list[int]:
         """The same without the reads that a write has jumped, where the session has read there before."""
         jumped = {position for slot, at in self._reads.items() for position in self._jumped(slot, at)}
-        ones = enumerate(self._library.interactions)
-        return [one for position, one in ones if position not in jumped and position not in self.passed]
+        return [position for position in self.left() if position not in jumped]
 
     def why_not(self, method: str, path: str, digest: bytes) -> tuple[int, str | None]:
         """How often an equal request was recorded, and why none is played where it is not that all were."""
@@ -131,7 +129,7 @@ class Progress:
         return position
 
     def _jumped(self, slot: _Slot, at: int) -> Iterable[int]:
-        one = self._library.interactions[at]
+        one = self._library.entry(at)
         path = path_of(one)
         bucket = self._library.bucket(slot[0], one.method, path)
         after, _ = self._windows.window(slot[0], path)
@@ -144,5 +142,5 @@ class Progress:
         return f"but before {self._name_of(after)}, which this session has made"
 
     def _name_of(self, position: int) -> str:
-        one = self._library.interactions[position]
+        one = self._library.entry(position)
         return f"#{one.index} {one.method} {one.target}"

@@ -38,7 +38,7 @@ class Reasons:
             times_recorded=times,
             why_not=why_not,
             nearest=() if times else self._nearest(asked, path),
-            unplayed=list(islice(self._progress.left(), _UNPLAYED_SHOWN_MAX)),
+            unplayed=[self._library.entry(at) for at in islice(self._progress.left(), _UNPLAYED_SHOWN_MAX)],
             unplayed_count=len(self._library.interactions) - len(self._progress.passed),
             replayed_id=self._replayed_id(wanted.ids),
         )

@@ -77,13 +77,14 @@ class Recordings:
             self.rules = self.rules.joined(tape.header.match)
         self.strands: list[str] = []
         """The name of each strand's recording session, in order of appearance."""
-        self.interactions: tuple[Interaction, ...] = ()
         self._positions: dict[_Place, list[int]] = {}
         self._buckets: dict[_Place, Bucket] = {}
         self._writes: dict[tuple[int, str], list[int]] = {}
         self._beginning: list[tuple[int, int]] = []
+        held: list[Interaction] = []
         for tape in self._tapes:
-            self._add_tape([one for one in tape.interactions if one.playable])
+            held += self._add_tape([one for one in tape.interactions if one.playable], len(held))
+        self.interactions = tuple(held)
 
     def having(self, method: str, path: str) -> Sequence[int]:
         """The strands that have a method and path."""
@@ -103,11 +104,16 @@ class Recordings:
             self._buckets[place] = Bucket(self.interactions, positions, self.rules)
         return self._buckets[place]
 
+    def entry(self, position: int) -> Interaction:
+        """What chooses an interaction: its number, session, method and target."""
+        return self.interactions[position]
+
     def scopes(self, position: int) -> tuple[str, ...]:
         """What the interaction, a write, covers."""
-        one = self.interactions[position]
+        one = self.entry(position)
         path = path_of(one)
-        by_answer = coverage.begun_scopes(path, one.body) if coverage.begins(one.method, path) else ()
+        begins = coverage.begins(one.method, path)
+        by_answer = coverage.begun_scopes(path, self.interactions[position].body) if begins else ()
         return coverage.write_scopes(path) + by_answer
 
     def writes(self, strand: int, scope: str) -> Sequence[int]:
@@ -171,13 +177,13 @@ class Recordings:
                 self._writes[strand, scope].sort()
         return self._writes
 
-    def _add_tape(self, ones: Sequence[Interaction]) -> None:
+    def _add_tape(self, ones: Sequence[Interaction], begin: int) -> Sequence[Interaction]:
         names = list(dict.fromkeys(one.session for one in ones))
         strands = {name: strand for strand, name in enumerate(names, len(self.strands))}
-        for position, one in enumerate(ones, len(self.interactions)):
+        for position, one in enumerate(ones, begin):
             self._add(strands[one.session], position, one)
         self.strands += names
-        self.interactions += tuple(ones)
+        return ones
 
     def _add(self, strand: int, position: int, one: Interaction) -> None:
         path = path_of(one)

@@ -45,6 +45,7 @@ class Sessions:
 
     def unplayed(self) -> Iterable[Interaction]:
         """Give what no session played, in recorded order."""
-        # By identity: numbers are unique within a cassette only, and there may be several.
-        left = [{id(one) for one in cursor.unplayed()} for cursor in self._cursors.values()]
-        return (one for one in self._library.interactions if all(id(one) in those for those in left))
+        # By place: numbers are unique within a cassette only, and there may be several.
+        left = [set(cursor.left()) for cursor in self._cursors.values()]
+        recorded = enumerate(self._library.interactions)
+        return (one for place, one in recorded if all(place in those for those in left))
