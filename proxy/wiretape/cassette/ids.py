@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import groupby
 
 _PREFIXES = (
     "asst|thread|run|step|msg|call|file|vs|vsfb|resp|conv|chatcmpl|fc|rs|ws|ci|fs|ig|mcp|mcpl|mcpr|cntr|cfile"
@@ -17,9 +18,21 @@ _PREFIXES = (
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _TAIL = rf"(?:{_UUID}|(?=[A-Za-z]*[0-9])[A-Za-z0-9]{{6,200}}|[A-Za-z0-9]{{20,200}})"
 """Made by a machine: with a digit, or too long for a word; the tail of `file_search` is neither."""
-_BEFORE = r"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))"
-"""The letter of an escape, as in `\\nthread_…` of a JSON text, is no part of a word."""
-_ID = rf"{_BEFORE}(?:{_PREFIXES})[_-]{_TAIL}"
+
+
+def _prefix(name: str) -> str:
+    r"""A kind before its separator, at a word's beginning: an escape as in `\nthread_…` is no part of a word."""
+    escapes = (rf"\\[nrtbf]{name}", rf"\\u[0-9A-Fa-f]{{4}}{name}", rf"%[0-9A-Fa-f]{{2}}{name}")
+    return rf"{name}(?=[_-])(?:(?<![A-Za-z0-9_-]{name})|{'|'.join(f'(?<={escape})' for escape in escapes)})"
+
+
+def _prefixes() -> str:
+    """All of them, by their first letters: the search looks at the rest of a word only where one may begin."""
+    by_letter = groupby(sorted(_PREFIXES.split("|")), key=lambda name: name[0])
+    return "|".join(f"(?:{'|'.join(map(_prefix, names))})" for _, names in by_letter)
+
+
+_ID = rf"(?:{_prefixes()})[_-]{_TAIL}"
 
 _FIND = re.compile(_ID)
 _FIND_BYTES = re.compile(_ID.encode())
