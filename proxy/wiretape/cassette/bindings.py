@@ -57,6 +57,10 @@ class Bindings:
             return f"{client}(here {self._clients[client]})"
         return bound or client
 
+    def recorded_text(self, text: str) -> str:
+        """A text of the client's with the recorded ids in it."""
+        return replaced(text.encode(), self.recorded)[0].decode() if self._renamed else text
+
     def is_free(self, client: str) -> bool:
         """Whether it is not bound yet."""
         return client not in self._recorded

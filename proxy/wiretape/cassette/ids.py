@@ -47,14 +47,20 @@ def find(text: str) -> list[str]:
 
 
 def apart(text: str) -> tuple[str, tuple[str, ...]]:
-    """A text with only the kinds of its ids in it, and the ids."""
+    """A text with only the kinds of its ids in it, and the ids.
+
+    A control character, which stands in no JSON text, goes before a kind, so nothing else looks like this.
+    """
     ids = tuple(_FIND.findall(text))
-    return (_FIND.sub(_kind_alone, text), ids) if ids else (text, ids)
+    if not ids:
+        return text, ids
+    first, *rest = _FIND.split(text)
+    return first + "".join(f"\x00{kind(one)}{part}" for one, part in zip(ids, rest, strict=True)), ids
 
 
 def kind(identity: str) -> str:
     """What it is an id of, such as `thread`."""
-    return re.split("[_-]", identity, maxsplit=1)[0]
+    return identity[: min(at for at in (identity.find("_"), identity.find("-")) if at > 0)]
 
 
 def replaced(data: bytes, other: Callable[[str], str]) -> tuple[bytes, list[tuple[int, int, int]]]:
@@ -125,8 +131,3 @@ class Aliases:
             if self._room < 0:
                 raise ValueError("the aliases up to here expand to far more than the file")
         return original
-
-
-def _kind_alone(match: re.Match[str]) -> str:
-    """A control character stands in no JSON text, so nothing else looks like this."""
-    return f"\x00{kind(match[0])}"

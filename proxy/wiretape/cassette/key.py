@@ -31,6 +31,7 @@ _DIGITS_MAX = 400
 _TEXT_BYTES_MAX = 1 << 20
 """Longer texts and parts are compared by their hash: ids are not looked for in them."""
 _HASH_BYTES = 16
+_written = json.JSONEncoder(sort_keys=True).encode
 _DEPTH_SURE = 200
 """Brackets of JSON that is surely not too deep to be written as well as read."""
 
@@ -44,7 +45,7 @@ class Meaning(Struct, frozen=True):
     @property
     def text(self) -> str:
         """One text for whatever means the same. May raise RecursionError."""
-        return json.dumps(self.value, sort_keys=True)
+        return _written(self.value)
 
 
 class Key(Struct, frozen=True):
@@ -64,15 +65,12 @@ class Key(Struct, frozen=True):
 def key(method: str, target: str, headers: Headers, body: bytes, rules: Rules = NO_RULES) -> Key:
     """The key of a redacted, content-decoded request."""
     path, _, query = unnumbered_text(target).partition("?")
+    asked = _written(pairs(query.encode(), rules)) if query else ""
     counted = [[name, *values(headers, name.lower().encode())] for name in rules.headers]
-    asked = json.dumps([method, path, pairs(query.encode(), rules) if query else (), counted])
-    shape, ids = apart(asked + _said(headers, body, rules))
+    said = meaning(headers, body, rules)
+    text = f"{method}\n{path}\n{asked}\n{_written(counted) if counted else ''}\n{said.kind}\n{said.text}"
+    shape, ids = apart(text)
     return Key(_hash(shape.encode()), ids)
-
-
-def _said(headers: Headers, body: bytes, rules: Rules) -> str:
-    meant = meaning(headers, body, rules)
-    return f"\n{meant.kind}\n{meant.text}"
 
 
 def digest(shape: bytes, ids: Iterable[str]) -> bytes:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from wiretape.cassette.bindings import Bindings
 from wiretape.cassette.coding import Decoded, decoded
 from wiretape.cassette.format import Interaction, Tape
-from wiretape.cassette.ids import find, replaced
+from wiretape.cassette.ids import find
 from wiretape.cassette.key import Key, digest, key
 from wiretape.cassette.miss import Asked, Miss, Misses, explain
 from wiretape.cassette.progress import Polls, Progress
@@ -70,7 +70,7 @@ class Cursor:
         """The recorded answer to such a request. Raises BodyTooLarge for a body that decodes to over 64 MiB."""
         asked = self._asked(request, body)
         wanted = key(asked.method, asked.target, asked.headers, asked.body, self._library.rules)
-        path = replaced(asked.path.encode(), self._ids.recorded)[0].decode()
+        path = self._ids.recorded_text(asked.path)
         position = self._exact(asked.method, path, wanted)
         if position is None and any(map(self._ids.is_free, wanted.ids)):
             position = self._first_use(asked.method, path, wanted)
@@ -98,7 +98,9 @@ class Cursor:
         digested = digest(wanted.shape, recorded)
         position = self._progress.play(method, path, digested)
         if position is not None:
-            self._ids.bind(dict(zip(wanted.ids, recorded, strict=True)))
+            self._ids.bind(
+                {one: other for one, other in zip(wanted.ids, recorded, strict=True) if self._ids.is_free(one)}
+            )
         return position
 
     def _first_use(self, method: str, path: str, wanted: Key) -> int | None:

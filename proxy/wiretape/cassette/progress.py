@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Literal
 
-from wiretape.cassette.coverage import SAFE, read_scopes
-from wiretape.cassette.recordings import Bucket, Recordings, path_of
+from wiretape.cassette.coverage import SAFE
+from wiretape.cassette.recordings import Bucket, Recordings
 from wiretape.cassette.windows import Windows
 
 Polls = Literal["recorded", "collapse"]
@@ -42,6 +42,7 @@ class Progress:
         self._polls = polls
         self._windows = Windows(library)
         self._reads: dict[_Slot, int] = {}
+        self._read_in: dict[_Slot, Bucket] = {}
         self._seen: dict[tuple[int, str], int] = {}
         self._writes: dict[_Slot, int] = {}
         self._followed = 0
@@ -72,7 +73,7 @@ class Progress:
         if bucket is None:
             return None
         slot = strand, digest
-        position = self._read(bucket, slot, path, again=again) if method in SAFE else self._write(bucket, slot)
+        position = self._read(bucket, slot, again=again) if method in SAFE else self._write(bucket, slot)
         if position is not None:
             self._followed, self.latest = strand, position
             self.passed.add(position)
@@ -88,7 +89,7 @@ class Progress:
 
     def unplayed(self) -> list[int]:
         """The same without the reads that a write has jumped, where the session has read there before."""
-        jumped = {position for slot, at in self._reads.items() for position in self._jumped(slot, at)}
+        jumped = {position for slot, bucket in self._read_in.items() for position in self._jumped(slot, bucket)}
         return [position for position in self.left() if position not in jumped]
 
     def why_not(self, method: str, path: str, digest: bytes) -> tuple[int, str | None]:
@@ -98,19 +99,19 @@ class Progress:
             bucket = self._library.bucket(strand, method, path)
             found = [] if bucket is None else bucket.all(digest)
             times += len(found)
-            if found and method in SAFE and why is None:
-                why = self._between(found, *self._windows.window(strand, path))
+            if bucket is not None and found and method in SAFE and why is None:
+                why = self._between(found, *self._windows.window(strand, bucket.scopes))
         return times, why
 
-    def _read(self, bucket: Bucket, slot: _Slot, path: str, *, again: bool) -> int | None:
+    def _read(self, bucket: Bucket, slot: _Slot, *, again: bool) -> int | None:
         """The next answer of the stretch that the session is in, or its last one again."""
-        found, start, stop = bucket.between(slot[1], *self._windows.window(slot[0], path))
-        last, whole = self._reads.get(slot, -1), (slot[0], read_scopes(path)[-1])
+        found, start, stop = bucket.between(slot[1], *self._windows.window(slot[0], bucket.scopes))
+        last, whole = self._reads.get(slot, -1), (slot[0], bucket.scopes[-1])
         if start == stop or (found[stop - 1] <= last and not again):
             return None
         place = self._place(found, start, stop, last, self._seen.get(whole, -1))
         self.passed.update(found[bisect_left(found, last) : place])
-        self._reads[slot] = found[place]
+        self._reads[slot], self._read_in[slot] = found[place], bucket
         self._seen[whole] = max(found[place], self._seen.get(whole, -1))
         return found[place]
 
@@ -128,12 +129,9 @@ class Progress:
             self._windows.write(slot[0], position)
         return position
 
-    def _jumped(self, slot: _Slot, at: int) -> Iterable[int]:
-        one = self._library.entry(at)
-        path = path_of(one)
-        bucket = self._library.bucket(slot[0], one.method, path)
-        after, _ = self._windows.window(slot[0], path)
-        found, _, stop = bucket.between(slot[1], -1, after) if bucket is not None else ([], 0, 0)
+    def _jumped(self, slot: _Slot, bucket: Bucket) -> Iterable[int]:
+        after, _ = self._windows.window(slot[0], bucket.scopes)
+        found, _, stop = bucket.between(slot[1], -1, after)
         return found[:stop]
 
     def _between(self, found: list[int], after: int, before: int) -> str:

@@ -23,7 +23,9 @@ _Place = tuple[int, str, str]
 class Bucket:
     """The interactions of one strand with one method and path; keys are made as far as needed."""
 
-    def __init__(self, interactions: Sequence[Interaction], positions: Sequence[int], rules: Rules) -> None:
+    def __init__(self, interactions: Sequence[Interaction], positions: Sequence[int], path: str, rules: Rules) -> None:
+        self.scopes = coverage.read_scopes(path)
+        """What a write has to cover so that it comes before a read here, or after it; the whole is the last."""
         self._interactions = interactions
         self._positions = positions
         self._rules = rules
@@ -101,7 +103,7 @@ class Recordings:
         if positions is None:
             return None
         if place not in self._buckets:
-            self._buckets[place] = Bucket(self.interactions, positions, self.rules)
+            self._buckets[place] = Bucket(self.interactions, positions, path, self.rules)
         return self._buckets[place]
 
     def entry(self, position: int) -> Interaction:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wiretape.cassette import coverage
+from collections.abc import Iterable
+
 from wiretape.cassette.recordings import Recordings
 
 
@@ -21,10 +22,10 @@ class Windows:
         for scope in self._library.scopes(position):
             self._last[strand, scope] = max(position, self._last.get((strand, scope), -1))
 
-    def window(self, strand: int, path: str) -> tuple[int, int]:
-        """The positions between which a read of this path is answered, both outside; -1 and the end are none."""
+    def window(self, strand: int, scopes: Iterable[str]) -> tuple[int, int]:
+        """The positions between which a read is answered that these cover, both outside; -1 and the end are none."""
         after, before = -1, len(self._library.interactions)
-        for scope in coverage.read_scopes(path):
+        for scope in scopes:
             after = max(after, self._last.get((strand, scope), -1))
             before = min(before, self._next(strand, scope))
         return after, before
