@@ -3,8 +3,12 @@
 import base64
 import io
 import json
-from collections.abc import Awaitable, Callable
+import os
+import re
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
@@ -29,6 +33,44 @@ def basic(key: str) -> str:
 def spellings(key: str) -> list[bytes]:
     plain = base64.b64encode(key.encode()).decode()
     return [text.rstrip("=").encode() for text in (key, quote(key, safe=""), plain, basic(key))]
+
+
+def deltas(data: bytes) -> Iterator[bytes]:
+    """The texts that a cassette's lines hold in pieces, joined: one for each interaction."""
+    texts: dict[bytes, list[bytes]] = defaultdict(list)
+    for index, part in re.findall(rb'"k":"ev","i":(\d+)[^\n]*"value":"([^"\n]*)"', data):
+        texts[index].append(part)
+    return (b"".join(parts) for parts in texts.values())
+
+
+class Disk:
+    """What a folder holds at each moment: before and after every call that writes, syncs, moves or cuts a file."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._folder = folder
+        self.seen: set[bytes] = set()
+        for name in ("pwrite", "write", "fsync", "replace", "rename", "ftruncate", "unlink"):
+            monkeypatch.setattr(os, name, self._watched(getattr(os, name)))
+
+    def look(self) -> None:
+        for path in [path for path in self._folder.rglob("*") if path.is_file()]:
+            try:
+                self.seen.add(path.read_bytes())
+            except FileNotFoundError:
+                continue
+
+    def holds(self, forms: list[bytes]) -> list[bytes]:
+        texts = [text for data in self.seen for text in (data, *deltas(data))]
+        return [form for form in forms if any(form in text for text in texts)]
+
+    def _watched(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*given: Any, **named: Any) -> Any:
+            self.look()
+            done = call(*given, **named)
+            self.look()
+            return done
+
+        return watched
 
 
 def headers(key: str) -> dict[str, str]:
@@ -56,10 +98,19 @@ def echoing(key: str) -> Callable[[Connection], Awaitable[None]]:
 
 def _streamed(key: str, said: str) -> bytes:
     failed = f'event: thread.run.failed\ndata: {{"id":"run_1","last_error":{{"code":"c","message":"{key}"}}}}\n\n'
-    pieces = [failed[:80], failed[80:], f"event: {key}\ndata: {said}\n\n", f": {key}\n\n"]
+    pieces = [failed[:80], failed[80:], *_in_deltas(key), f"event: {key}\ndata: {said}\n\n", f": {key}\n\n"]
     chunks = "".join(f"{len(piece.encode()):x}\r\n{piece}\r\n" for piece in pieces)
     kind = f"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\nX-Echo: {key}\r\n"
     return f"HTTP/1.1 200 OK\r\n{kind}\r\n{chunks}0\r\n\r\n".encode()
+
+
+def _in_deltas(key: str) -> Iterator[str]:
+    """As a model says it: cut anywhere, plain and in base64."""
+    for word in (key, basic(key), quote(key, safe="")):
+        for part in ("It is ", word[:5], word[5:7], word[7:], ", I think. "):
+            delta = {"content": [{"index": 0, "type": "text", "text": {"value": part}}]}
+            data = json.dumps({"id": "msg_1", "delta": delta}, separators=(",", ":"))
+            yield f"event: thread.message.delta\ndata: {data}\n\n"
 
 
 def _plain(key: str, said: str) -> bytes:
@@ -78,6 +129,10 @@ async def ask_everywhere(url: str, key: str) -> None:
             for target in (runs, f"{runs}?key={in_url}&stream=1", f"/v1/threads/{in_url}/runs?api_key={in_url}"):
                 async with session.post(url + target, **{kind: content}) as got:
                     assert json.dumps(key)[1:-1].encode() in await got.read()
+        form = aiohttp.FormData({"purpose": key, "api_key": key})
+        form.add_field("file", f'{{"key": "{key}"}}\n', filename="x.jsonl", content_type="application/jsonl")
+        async with session.post(url + "/v1/files", data=form) as got:
+            assert got.status == 401
         for target in (f"/v1/assistants/{in_url}?sig={in_url}", f"/s/{quote(key[:9], safe='')}/x"):
             async with session.get(url + target) as got:
                 assert got.status == 401
@@ -85,16 +140,33 @@ async def ask_everywhere(url: str, key: str) -> None:
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS.keys())
 @pytest.mark.parametrize("mode", [Mode.RECORD, Mode.FORWARD])
-async def test_a_key_leaves_towards_the_upstream_and_nowhere_else(mode: Mode, key: str, tmp_path: Path) -> None:
+async def test_a_key_leaves_towards_the_upstream_and_nowhere_else(
+    mode: Mode, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(tmp_path, monkeypatch)
     log, spans = io.StringIO(), InMemorySpanExporter()
     settings = {"cassette": (str(tmp_path / "talk"),), "ledger": f"sqlite:///{tmp_path}/ledger.db", "mode": mode}
     async with serving(echoing(key)) as url, proxied(url, log=log, exporter=spans, **settings) as proxy:
         await ask_everywhere(proxy.traffic.url, key)
         metrics = await exchange(proxy.admin.url, SCRAPE)
-        journals = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
         await proxy.close()
     told = [log.getvalue().encode(), metrics, *(span.to_json().encode() for span in spans.get_finished_spans())]
-    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    disk.look()
     assert len(spans.get_finished_spans()) >= 20
-    found = [place for place in (*told, *files, *journals) for form in spellings(key) if form in place]
-    assert found == []
+    assert [place for place in told for form in spellings(key) if form in place] == []
+    assert disk.holds(spellings(key)) == []
+    assert mode is Mode.FORWARD or len(disk.seen) > 5
+    if mode is Mode.RECORD:
+        assert disk.holds([b"{{secret:", b"It is {{secret:"]) == [b"{{secret:", b"It is {{secret:"]
+
+
+async def test_a_key_that_an_answer_hands_out_is_not_in_the_sealed_file(tmp_path: Path) -> None:
+    key = KEYS["a key that only its place tells"]
+    async with serving(echoing(key)) as url, proxied(url, cassette=(str(tmp_path / "x"),), mode=Mode.RECORD) as proxy:
+        for asked in ({}, {"Authorization": f"Bearer {key}"}):
+            async with aiohttp.ClientSession(headers=asked, trust_env=False) as session:
+                async with session.post(proxy.traffic.url + "/v1/stream", data="stream") as got:
+                    assert key.encode() in await got.read()
+        await proxy.close()
+    (sealed,) = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert [form for form in spellings(key) for text in (sealed, *deltas(sealed)) if form in text] == []

@@ -13,7 +13,9 @@ import pytest
 from support.certificates import Authority
 from support.command import environment, start
 from wiretape import errors
+from wiretape.cassette.lint import RULES
 from wiretape.cassette.plan import Mode
+from wiretape.cli.cassette import cassette
 from wiretape.config import Config, load, upstreams
 from wiretape.sandbox.acts import VERBS, read
 from wiretape.telemetry.vocabulary import INSTRUMENTS
@@ -111,6 +113,20 @@ def test_the_configuration_on_the_page_of_edges_is_one(tmp_path: Path) -> None:
     (tmp_path / "wiretape.toml").write_text(text)
     config = load({}, {}, tmp_path / "wiretape.toml").config
     assert [one.place for one in upstreams(config)] == ["https://llm.example.com", "unix:/run/llm.sock"]
+
+
+def test_the_rules_on_the_page_of_cassettes_are_a_configuration(tmp_path: Path) -> None:
+    (text,) = blocks((ROOT / "docs" / "cassette.md").read_text("utf-8"), "toml")
+    (tmp_path / "wiretape.toml").write_text(text)
+    redact = load({}, {}, tmp_path / "wiretape.toml").config.redact
+    assert all(getattr(redact, name) for name in redact.__struct_fields__)
+
+
+def test_the_page_of_cassettes_names_every_rule_of_lint_and_every_command() -> None:
+    page = (ROOT / "docs" / "cassette.md").read_text("utf-8")
+    rows = "".join(re.findall(r"^\| (.+?) \|", page, re.MULTILINE))
+    assert [rule for rule in RULES if f"`{rule}`" not in rows] == []
+    assert [name for name in cassette.commands if f"`{name}" not in rows and name not in {"import", "export"}] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -159,7 +159,7 @@ class Proxy:
         self._open.push_async_callback(asyncio.to_thread, self._telemetry.shutdown, FLUSH_S / 3)
         self._fanout = Fanout((*self._telemetry.sinks, *_ledger(config), *sinks), config.telemetry, logger)
         self._open.push_async_callback(asyncio.to_thread, self._fanout.close, FLUSH_S * 2 / 3)
-        self._reports = Redacted(self._fanout)
+        self._reports = Redacted(self._fanout, config.redact)
         self._runs = Runs(config.runs, self._reports.run, lambda: new_bits(64))
         self._open.push_async_callback(asyncio.to_thread, lambda: self._runs.close(time.monotonic_ns()))
         source = await self._source(behind)
@@ -215,11 +215,12 @@ class Proxy:
         return self._sessions
 
     def _record(self, behind: tuple[UpstreamOptions, ...]) -> Recording:
-        stem = stem_of(self.config.cassette[0], Path(self.config.cassette_dir))
-        over = self.config.mode is Mode.REWRITE
-        by = f"wiretape {__version__}"
+        config, by = self.config, f"wiretape {__version__}"
+        stem = stem_of(config.cassette[0], Path(config.cassette_dir))
+        over = config.mode is Mode.REWRITE
         where = ", ".join(one.name if one.name == SANDBOX else one.place for one in behind)
-        self._recording = Recording.open(stem, where, by, time.time_ns(), self.config.record, over=over)
+        options, redact = config.record, config.redact
+        self._recording = Recording.open(stem, where, by, time.time_ns(), options, over=over, redact=redact)
         self._open.push_async_callback(asyncio.to_thread, self._seal, self._recording)
         return self._recording
 
@@ -262,9 +263,9 @@ class Proxy:
         )
 
     def _dropped(self) -> dict[str, int]:
-        recorder = self._recording.dropped if self._recording else 0
-        ours = {"redaction": self._reports.dropped, "runs_evicted": self._runs.evicted, "recorder": recorder}
-        return {**self._fanout.dropped, **ours}
+        lost, passed = (self._recording.dropped, self._recording.lookbacks_passed) if self._recording else (0, 0)
+        ours = {"redaction": self._reports.dropped, "runs_evicted": self._runs.evicted}
+        return {**self._fanout.dropped, **ours, "recorder": lost, "redact_lookback": passed}
 
     def _sweep(self, due_s: float) -> None:
         """Abandon what is overdue, and see how late the loop is."""

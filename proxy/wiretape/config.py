@@ -20,6 +20,8 @@ from msgspec import Struct, structs
 from wiretape.cassette.match import Matching
 from wiretape.cassette.plan import Mode
 from wiretape.cassette.progress import Polls
+from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
+from wiretape.cassette.redact_rules import problems as redact_problems
 from wiretape.cassette.rules import MatchOptions
 from wiretape.edge.address import UNIX
 from wiretape.edge.checks import listen_problems, upstream_problems
@@ -98,6 +100,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bounds of the run tracker."""
     record: RecordOptions = RecordOptions()
     """Bounds of recording."""
+    redact: RedactOptions = NO_RULES
+    """What is taken out of recordings, matched requests and reports beside credentials, which always are."""
     sandbox: SandboxOptions = SandboxOptions()
     """The embedded server."""
     telemetry: TelemetryOptions = TelemetryOptions()
@@ -137,7 +141,13 @@ def upstreams(config: Config) -> tuple[UpstreamOptions, ...]:
 def matching(config: Config) -> Matching:
     """Give how replay matches and answers."""
     match = config.match
-    return Matching(rules=match.rules, fresh_ids=config.fresh_ids, polls=config.polls, misses_max=match.misses_max)
+    return Matching(
+        rules=match.rules,
+        fresh_ids=config.fresh_ids,
+        polls=config.polls,
+        misses_max=match.misses_max,
+        redact=config.redact,
+    )
 
 
 def _named_alone(upstream: str) -> UpstreamOptions:
@@ -169,6 +179,7 @@ def _problems(config: Config) -> Iterator[str]:
     yield from _mode_problems(config)
     yield from _reuse_problems(config)
     yield from _upstream_problems(config)
+    yield from redact_problems(config.redact)
 
 
 def _numbers_out_of_range(options: Struct, path: str) -> Iterator[str]:

@@ -1,7 +1,8 @@
 import pytest
 
 from support.tapes import JSON, MS, request, taken
-from wiretape.cassette.inside import Found, in_fields, in_urls
+from wiretape.cassette.edits import Found
+from wiretape.cassette.inside import begun, in_fields, in_urls
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
 
@@ -90,3 +91,19 @@ def test_a_mebibyte_of_anything_is_redacted_at_once(text: bytes) -> None:
     redactor = Redactor(Secrets(), b"/", asked.headers)
     assert len(redactor.body(text, JSON)) > 0
     assert taken(request("POST", at_ms=asked.at_ns // MS), b"", 200, JSON, [text])
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("plain", ""), ('a "', '"'), ('a "pass', '"pass'), ('{"password"', '"password"'),
+        ('{"password": ', '"password": '),
+        ('{"password": "ab', '"password": "ab'), ('{"password": "ab", ', ""),
+        ('{"password": 1', ""), ('{"city": "ab', '"ab'), ('{"city": "a b', ""), ('{"pwd": "ab"', '"ab"'),
+        ('{\\"password\\": \\', '"password\\": \\'), ('{"pwd\\\\": "x, y', ""), ("h/?", "?"), ("h/?api_k", "?api_k"),
+        ("h/?api_key=", "?api_key="), ("h/?api_key=ab", "ab"), ("h/?api_key=ab ", ""), ("h/?a=ab", ""),
+        ("h/?a=b&api_key=ab&c=d", ""),
+    ],
+)  # fmt: skip
+def test_where_a_named_value_may_have_begun(text: str, rest: str) -> None:
+    assert text[begun(text.encode()) :] == rest

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.tapes import KEY
-from wiretape.cassette.looks import LOOKS, Look, likely
+from wiretape.cassette.looks import LOOKS, Look, begun, likely
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
 
@@ -69,3 +69,17 @@ def test_a_keyword_is_found_alone_and_in_the_middle(look: Look) -> None:
 @given(parts.map(b"".join))
 def test_the_looks_of_a_text_are_those_whose_keyword_occurs(text: bytes) -> None:
     assert likely(text) == [look for look in LOOKS if look.keyword in text]
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        (b"plain text", b""), (b"a s", b"s"), (b"a sk", b"sk"), (b"risk", b""), (b"a sk-abc", b"sk-abc"),
+        (b"a sk-abc d", b""), (b"task-abc", b""), (b"\\nsk-abc", b"sk-abc"), (b"http:", b":"), (b"http://user", b"://user"),
+        (b"http://user/", b""), (b"Bearer", b"Bearer"), (b"Bearer  ab", b"Bearer  ab"), (b"Bearer ab c", b""),
+        (b"--", b"--"), (b"-----BEGIN RSA PRIVATE KEY-----\\nMII E", b"-----BEGIN RSA PRIVATE KEY-----\\nMII E"),
+        (b"", b""),
+    ],
+)  # fmt: skip
+def test_where_a_look_may_have_begun(text: bytes, rest: bytes) -> None:
+    assert text[begun(text) :] == rest

@@ -248,3 +248,13 @@ def test_reads_fit_the_stored_bytes_whatever_changed_length(
 
 def test_reads_without_changes_are_what_they_are() -> None:
     assert fitted([3, 0, 4], []) == [3, 0, 4]
+
+
+def test_what_a_body_tells_to_be_a_secret_leaves_the_head_too() -> None:
+    told = b'{"password":"hunter2-hunter2"}'
+    asked = request("POST", "/x/hunter2-hunter2", ((b"X-A", b"hunter2-hunter2"),))
+    one = only(
+        tape(taken(asked, told, headers=((b"X-B", b"other3-other3"),), chunks=[b'{"password":"other3-other3"}']))
+    )
+    assert (one.target, one.request_headers) == ("/x/{{secret:key#1}}", ((b"X-A", b"{{secret:key#1}}"),))
+    assert one.headers == ((b"X-B", b"{{secret:key#2}}"),)

@@ -2,7 +2,7 @@ from msgspec.structs import replace
 
 from support.tapes import JSON, STREAM, request, taken, tape
 from wiretape.cassette.format import Header, Tape
-from wiretape.cassette.show import Summary, printable, show, summary
+from wiretape.cassette.show import Summary, printable, show, shown, summary
 from wiretape.exchange import How
 
 FRAMES = [b"event: a\ndata: 1\n\n: x\n\n", b"data: \xff\x1b[31m\n\n"]
@@ -63,3 +63,25 @@ def test_a_summary_counts() -> None:
     assert summary("talks/a", content, 99, sealed=True) == Summary(
         name="talks/a", interactions=2, bytes=99, recorded="2026-11-23T03:00:00Z", incomplete=1, sealed=True
     )
+
+
+DELTAS = [b'data: {"delta":{"text":{"value":"%s"}}}\n\n' % part for part in (b"Hel", b"lo\\nyou")]
+
+
+def test_the_text_that_deltas_come_to_is_shown_behind_them() -> None:
+    lines = list(show(tape(taken(request(), headers=STREAM, chunks=DELTAS))))
+    assert lines[-2:] == ["= Hello", "= you"]
+
+
+def test_a_program_gets_an_interaction_whole() -> None:
+    content = tape(
+        taken(request("POST", headers=JSON), b"{}", headers=STREAM, chunks=DELTAS),
+        taken(request(), chunks=[b"\xff"], index=2),
+    )
+    streamed, plain = map(shown, content.interactions)
+    assert (streamed.index, streamed.method, streamed.target, streamed.request_body) == (1, "POST", "/v1/threads", "{}")
+    assert (streamed.status, streamed.how, streamed.body) == (200, "complete", "")
+    assert streamed.request_headers == [("Content-Type", "application/json")]
+    assert streamed.frames == [(10, DELTAS[0].decode()), (20, DELTAS[1].decode())]
+    assert streamed.texts == ["Hello\nyou"]
+    assert (plain.body, plain.frames) == ("\\xff", [])

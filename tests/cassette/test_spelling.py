@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wiretape.cassette.spelling import Known, fold, holds, is_telling, known, replaced
+from wiretape.cassette.spelling import Known, begun, fold, holds, is_telling, known, replaced
 
 VALUE = b"Opaq/AbCd+EfGh/Ij"
 
@@ -104,3 +104,30 @@ def test_a_probe_that_begins_inside_an_escape_takes_the_whole_escape() -> None:
 @given(st.text(st.sampled_from('ab%\\u0025dn/"{}\n: '), max_size=40).map(str.encode))
 def test_a_text_without_the_secret_stays_as_it_is(text: bytes) -> None:
     assert spelled(text) == text
+
+
+@pytest.mark.parametrize("before", [b"", b"event: x\n", b": a\n", b"data: {}\n", b"id: %20\n"])
+def test_a_known_value_is_found_where_it_stands_in_a_frame(before: bytes) -> None:
+    frame = before + b'data: {"a":"' + VALUE + b'"}\n\n'
+    assert spelled(frame) == before + b'data: {"a":"<>"}\n\n'
+
+
+LONG = b"Opaq/" + b"AbCd+EfGh-" * 8
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        (b"", 0), (b"x", 1), (b"x Opaq", 2), (b"x Opaq%2", 2), (b"x %2", 2), (b"x %2 ", 5), (b"x \\", 2),
+        (b"x Opaq\\u002", 2), (b"x Opaq%2FAbCd", 2), (b"x " + LONG[:60], 2), (b"x " + LONG, 2 + len(LONG)),
+        (b"Opaq/" + LONG[:-1], 5), (LONG[:40] + LONG[:50], 40), (b"event: x\ndata: Opaq", 15),
+        (b"yyy" + LONG[:32] + b"!" + LONG[:33], 36),
+    ],
+)  # fmt: skip
+def test_where_a_known_value_may_have_begun(text: bytes, at: int) -> None:
+    assert begun(text, [known(LONG, b"<>")]) == at
+
+
+@given(st.binary(max_size=50), st.integers(1, len(LONG) - 1))
+def test_a_beginning_is_never_passed_over(before: bytes, size: int) -> None:
+    assert begun(before + LONG[:size], [known(LONG, b"<>")]) <= len(before)

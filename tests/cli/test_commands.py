@@ -304,6 +304,9 @@ async def test_cassette_seal_seals_what_a_crash_left(tmp_path: Path) -> None:
     assert ran.code == 0
     assert "1 incomplete" in ran.out
     assert not (tmp_path / "crashed.part.jsonl").exists()
+    (tmp_path / "again.part.jsonl").write_bytes(sealed[:-20])
+    told = json.loads((await wiretape("cassette", "seal", "./again", "--json", cwd=tmp_path)).out)
+    assert (told["path"], told["incomplete"]) == ("again.tape.jsonl", 1)
 
 
 async def test_audit_report_reads_the_ledger(tmp_path: Path, quiet: list[str]) -> None:

@@ -11,8 +11,7 @@ from click.testing import CliRunner
 from support.foreign import SAMPLES
 from support.tapes import only
 from wiretape.cassette.convert import formats
-from wiretape.cli import convert
-from wiretape.cli.cassette import cassette
+from wiretape.cli.cassette import cassette, convert
 from wiretape.edge.store import load, tape_path
 from wiretape.errors import CassetteError
 

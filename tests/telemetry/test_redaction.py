@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from support.reports import MS, a_run, an_exchange
+from wiretape.cassette.redact_rules import RedactOptions
 from wiretape.exchange import Headers, Request
 from wiretape.runs.report import ExchangeReport, RunReport
 from wiretape.telemetry.fanout import Fanout
@@ -121,3 +122,12 @@ def test_nothing_but_text_is_changed_by_redaction(collected: Collected) -> None:
     report = a_run(error=KEY.decode(), gaps_ns=(MS, 2 * MS))
     reports.run(report)
     assert collected.given == [replace(report, error="{{secret:bearer#1}}")]
+
+
+def test_rules_of_the_user_hold_for_reports_too(collected: Collected) -> None:
+    reports = Redacted(collected, RedactOptions(headers=("x-customer",), patterns=(r"ACC\d{4}",)))
+    reports.learn(asked(((b"X-Customer", b"acme-corp-0001"),)))
+    reports.run(a_run(assistant_name="for acme-corp-0001 and ACC1234"))
+    (told,) = collected.given
+    assert isinstance(told, RunReport)
+    assert told.assistant_name == "for {{secret:header#1}} and {{secret:pattern#1}}"

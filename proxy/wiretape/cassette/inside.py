@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from wiretape.cassette.edits import Found
 from wiretape.cassette.places import field_kind, is_word_there, parameter_kind, plain
 from wiretape.cassette.spelling import fold, is_telling
 
@@ -23,16 +24,15 @@ _PARAMETER = re.compile(
     rb"[?&#;6Ff](?:(?<=[?&#])|(?<=u0026)|(?<=%26)|(?<=%3[Ff])|(?<=&amp;))"
     rb"([\w.-]{1,64}+)(?:=|%3[Dd]|\\u003[Dd])([^&#\s\"'<>\\{};,]++)"
 )
+_PARAMETER_BEGUN = re.compile(rb"(?:[?&#]|u0026|%26|%3[Ff]|&amp;)[\w.-]{0,64}(?:=|%3?[Dd]?|\\u?0?0?3?[Dd]?)?\Z")
+_MARK = re.compile(rb'["?&#=%]|u0')
+"""What stands before every named value."""
 _ASSIGNMENTS = (b"=", b"%3", b"u003")
-
-
-class Found(Struct, frozen=True):
-    """A secret in a text: its place, its type, and what it is without the escapes of that place."""
-
-    start: int
-    end: int
-    kind: str
-    value: bytes
+_NAME_BYTES = 96
+_NAME_BEGUN = re.compile(rf'"[\w.-]{{0,64}}(?:\\{{0,7}}"?{_GAP}:?{_GAP})\Z'.encode())
+_NOT_BEGUN = re.compile(rb"[ \t\r\n]*\\{0,7}\Z")
+_TAIL_BYTES = 4096
+"""How far back a name is looked for whose value has begun and not ended."""
 
 
 class _Quotes(Struct, frozen=True):
@@ -54,7 +54,10 @@ _STOPS = re.compile(rb'(?<!\\)\\*"|[\r\n]')
 
 
 def in_fields(data: bytes) -> Iterator[Found]:
-    """The strings in JSON fields of telling names, in order; they may overlap where one holds another."""
+    """The strings in JSON fields of telling names, in order; they may overlap where one holds another.
+
+    One that the text breaks off in is found whatever it looks like so far.
+    """
     for match in _FIELD.finditer(data):
         kind, escaping = field_kind(match[1]), len(match[2])
         if kind is not None and escaping in _QUOTES:
@@ -66,7 +69,7 @@ def _fields(kind: str, data: bytes, match: re.Match[bytes], escaping: int) -> It
     while opened is not None:
         start, end = opened.end(), _end(data, opened.end(), escaping)
         value = fold(data[start:end])
-        if value and (is_telling(value) or not is_word_there(kind)):
+        if value and (end == len(data) or is_telling(value) or not is_word_there(kind)):
             yield Found(start, end, kind, value)
         opened = _QUOTES[escaping].next.match(data, end) if match[3] else None
 
@@ -91,3 +94,34 @@ def in_urls(data: bytes) -> Iterator[Found]:
         kind = parameter_kind(match[1])
         if kind is not None and is_telling(value := plain(match[2])):
             yield Found(match.start(2), match.end(2), kind, value)
+
+
+def begun(data: bytes) -> int:
+    """Where a telling name begins whose value may go on behind this text; the text's end where none does."""
+    start = max(len(data) - _TAIL_BYTES, 0)
+    if _MARK.search(data, start) is None:
+        return len(data)
+    name = _PARAMETER_BEGUN.search(data, max(len(data) - _NAME_BYTES, start))
+    ends = name.start() if name else len(data)
+    return min(ends, _begun_parameter(data, start), _begun_field(data, start))
+
+
+def _begun_field(data: bytes, start: int) -> int:
+    """From the name on: a value that has not begun is as good as one that has not ended."""
+    for match in _FIELD.finditer(data, start):
+        kind, escaping = field_kind(match[1]), len(match[2])
+        if kind is not None and escaping in _QUOTES:
+            opened = _QUOTES[escaping].first.match(data, match.end())
+            if (opened is None and _NOT_BEGUN.match(data, match.end())) or (
+                opened is not None and _end(data, opened.end(), escaping) == len(data)
+            ):
+                return match.start()
+    name = _NAME_BEGUN.search(data, max(len(data) - _NAME_BYTES, start))
+    return name.start() if name else len(data)
+
+
+def _begun_parameter(data: bytes, start: int) -> int:
+    for match in _PARAMETER.finditer(data, start):
+        if match.end() == len(data) and parameter_kind(match[1]) is not None:
+            return match.start(2)
+    return len(data)

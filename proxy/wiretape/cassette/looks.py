@@ -7,7 +7,7 @@ word. Every pattern is linear: it begins at a word's beginning, or what it may s
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -87,3 +87,51 @@ def likely(data: bytes) -> list[Look]:
     if _ANY_KEYWORD.search(data) is None and not any(keyword in data for keyword in _PLAIN_KEYWORDS):
         return []
     return [look for look in LOOKS if look.keyword in data]
+
+
+_TOKEN = bytes(range(48, 58)) + bytes(range(65, 91)) + bytes(range(97, 123)) + b"-_.~+/=%\\"
+"""What keys are made of, and what may escape it."""
+_WORDS = (*(look.keyword for look in LOOKS[:-3]), b"Bearer", b"bearer")
+_OTHERS = (b"://", b"-----BEGIN")
+_STARTS = rb"(?:(?<![A-Za-z0-9_])|(?<=\\[nrtbf])|(?<=u00[0-9A-Fa-f]{2})|(?<=%[0-9A-Fa-f]{2}))"
+
+
+def _any_of(words: Iterable[bytes]) -> bytes:
+    return b"(?:" + b"|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) + b")"
+
+
+def _prefixes(words: Iterable[bytes]) -> set[bytes]:
+    return {word[:size] for word in words for size in range(1, len(word))}
+
+
+_KEYWORD, _START = re.compile(_STARTS + _any_of(_WORDS)), re.compile(_STARTS)
+_BEGINNINGS, _OTHER_BEGINNINGS = _prefixes(_WORDS), _prefixes(_OTHERS)
+_BEGINNING_BYTES_MAX = max(map(len, (*_BEGINNINGS, *_OTHER_BEGINNINGS)))
+_OPEN = (
+    (b"earer", re.compile(rb"[Bb]earer" + _GAP.replace(rb"{1,4}", rb"{0,4}") + rb"[A-Za-z0-9._~+/=-]*\Z")),
+    (b"://", re.compile(rb"://[^/\s\"'\\@{}]{0,401}\Z")),
+    (b"-----BEGIN", re.compile(rb"-----BEGIN(?![\s\S]*-----END)[\s\S]*\Z")),
+)
+"""Looks that hold more than what keys are made of: tried where their keyword occurs."""
+
+
+def begun(data: bytes) -> int:
+    """Where a value may have begun that looks like a secret once it goes on; the text's end where none has."""
+    token = len(data.rstrip(_TOKEN))
+    run = data[token:]
+    if run.isalnum() and run not in _BEGINNINGS and not likely(run):
+        starts = []  # one word, and none that a keyword begins with: so it is with nearly all texts
+    else:
+        keyword = _KEYWORD.search(data, token)
+        starts = [_begun_keyword(data), *([keyword.start()] if keyword else [])]
+    starts += [match.start() for word, pattern in _OPEN if word in data and (match := pattern.search(data))]
+    return min(starts, default=len(data))
+
+
+def _begun_keyword(data: bytes) -> int:
+    """Where a keyword begins that the text breaks off in."""
+    for size in range(min(len(data), _BEGINNING_BYTES_MAX), 0, -1):
+        end, at = data[-size:], len(data) - size
+        if end in _OTHER_BEGINNINGS or (end in _BEGINNINGS and _START.match(data, at)):
+            return at
+    return len(data)

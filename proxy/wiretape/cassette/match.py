@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from wiretape.cassette import redact_rules
 from wiretape.cassette.bindings import Bindings
 from wiretape.cassette.coding import Decoded, decoded
 from wiretape.cassette.format import Interaction, Tape
@@ -20,8 +21,11 @@ from wiretape.cassette.progress import Polls, Progress
 from wiretape.cassette.reasons import Reasons
 from wiretape.cassette.recorder import redacted_target, redactor_for
 from wiretape.cassette.recordings import Recordings
+from wiretape.cassette.redact import Redactor
+from wiretape.cassette.redact_rules import RedactOptions
 from wiretape.cassette.rules import NO_RULES, Rules
 from wiretape.cassette.secrets import Secrets
+from wiretape.cassette.sweep import requested
 from wiretape.errors import DecodeFailed
 from wiretape.exchange import Request
 
@@ -37,6 +41,8 @@ class Matching(Struct, frozen=True, kw_only=True):
     fresh_ids: bool = False
     """Whether each session gets ids of its own; otherwise the recorded ones."""
     polls: Polls = "recorded"
+    redact: RedactOptions = redact_rules.NO_RULES
+    """Rules of redaction: what was recorded before there was a rule is redacted by it before it is compared."""
     misses_max: int = 20
     """Misses that a session keeps, the last ones; all are counted."""
 
@@ -46,7 +52,13 @@ class Library(Recordings):
 
     def __init__(self, tapes: Iterable[Tape], matching: Matching | None = None) -> None:
         self.matching = matching or Matching()
-        super().__init__(tapes, self.matching.rules)
+        super().__init__(tapes, self.matching.rules, self._as_now)
+
+    def _as_now(self, one: Interaction) -> Interaction:
+        """As it would be recorded now: a rule may be younger than the recording."""
+        if self.matching.redact == redact_rules.NO_RULES:
+            return one
+        return requested(one, Redactor(Secrets(rules=self.matching.redact), b"", ()))
 
     def session(self, name: str, matching: Matching | None = None) -> Cursor:
         """A cursor of its own, at the beginning; the library's rules hold for all of them."""
@@ -64,7 +76,7 @@ class Cursor:
         self._ids = Bindings(library, name, fresh=matching.fresh_ids)
         self._progress = Progress(library, name, matching.polls)
         self._reasons = Reasons(library, self._progress, self._ids)
-        self._secrets = Secrets()
+        self._secrets = Secrets(rules=matching.redact)
 
     def find(self, request: Request, body: bytes) -> Interaction | Miss:
         """The recorded answer to such a request. Raises BodyTooLarge for a body that decodes to over 64 MiB."""
@@ -133,8 +145,8 @@ class Cursor:
         """The request as the recorder would have stored it."""
         redactor = redactor_for(request, self._secrets)
         came = _readable(request, body)
-        target = redacted_target(request.target, redactor)
-        return Asked(request.method, target, came.headers, redactor.body(came.body, came.headers))
+        redacted = redactor.body(came.body, came.headers)  # first, as the recorder does
+        return Asked(request.method, redacted_target(request.target, redactor), came.headers, redacted)
 
 
 def _readable(request: Request, body: bytes) -> Decoded:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from urllib.parse import unquote_plus, unquote_to_bytes
 
@@ -67,16 +67,21 @@ def is_word_there(kind: str) -> bool:
     return kind in {"token", "cookie"}
 
 
-def heads(target: bytes, headers: Headers) -> Iterator[tuple[str, bytes]]:
-    """(type, value) of each secret in a request's head."""
+def heads(
+    target: bytes,
+    headers: Headers,
+    in_header: Callable[[bytes, bytes], str | None] = header_kind,
+    in_parameter: Callable[[bytes], str | None] = parameter_kind,
+) -> Iterator[tuple[str, bytes]]:
+    """(type, value) of each secret in a request's head, by these tables of names."""
     for name, value in headers:
-        kind = header_kind(name, value)
+        kind = in_header(name, value)
         if kind is not None and value:
             yield kind, value
     query = target.partition(b"?")[2]
     for parameter in query.split(b"&") if query else ():
         name, _, value = parameter.partition(b"=")
-        if value and (kind := parameter_kind(name)) is not None:
+        if value and (kind := in_parameter(name)) is not None:
             yield kind, plain(value)
 
 

@@ -34,6 +34,7 @@ from wiretape.cassette.format import (
 from wiretape.cassette.ids import Aliases
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
+from wiretape.cassette.withheld import Stored, Withheld
 from wiretape.errors import BodyTooLarge, CassetteError
 from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
 from wiretape.wire.headers import end_to_end, is_event_stream, value
@@ -63,6 +64,8 @@ class RecordLimits(Struct, frozen=True, kw_only=True):
     """Bytes of one frame of an event stream."""
     secrets_max: int = 32
     """Secrets that are looked for everywhere; older ones only where they stand and in their own exchange."""
+    redact_lookback: int = 8 << 10
+    """Bytes of one streamed text that wait, at most, until it is known that they do not begin a secret."""
 
 
 def redacted_target(target: str, redactor: Redactor) -> str:
@@ -92,6 +95,7 @@ class Take:
     def __init__(self, index: int, request: Request, t0_ms: int, secrets: Secrets, limits: RecordLimits) -> None:
         self._request = request
         self._limits = limits
+        self._secrets = secrets
         self._redactor = redactor_for(request, secrets)
         self._so_far = Interaction(index=index, method=request.method, target="/", t0_ms=t0_ms)
         self._sent: list[bytes] = []
@@ -118,7 +122,7 @@ class Take:
         self._head = head
         if not is_event_stream(headers) or value(headers, b"content-encoding") is not None:
             return request
-        self._stream = _Stream(self._so_far.index, self._redactor, self._limits.frame_bytes_max)
+        self._stream = _Stream(self._so_far.index, self._redactor, self._limits)
         return [*request, response_line(self._so_far, _NO_ALIASES)]
 
     def chunk(self, chunk: Chunk) -> list[bytes]:
@@ -159,12 +163,13 @@ class Take:
         if METHOD.fullmatch(self._request.method) is None:
             raise CassetteError("The method is no token of HTTP; the exchange is not stored.")
         came = decoded(self._sent, self._request.headers, self._limits.body_bytes_max)
+        body = self._redactor.body(came.body, came.headers)  # first: what it tells may stand in the target, too
         self._so_far = replace(
             self._so_far,
             session=self._request.session,
             target=redacted_target(self._request.target, self._redactor),
             request_headers=stored_headers(came.headers, self._redactor),
-            request_body=self._redactor.body(came.body, came.headers),
+            request_body=body,
             request_enc=came.enc,
         )
         line = request_line(self._so_far, _NO_ALIASES)
@@ -175,21 +180,25 @@ class Take:
         """The response and the end of an exchange whose body was held."""
         whole = self._so_far.how is Ended.COMPLETE
         came = decoded(self._pieces, head.headers, self._limits.body_bytes_max, whole=whole)
+        if is_event_stream(came.headers) and came.enc is not None:
+            return self._compressed_stream(came)
+        body = self._redactor.body(came.body, came.headers)  # first: what it tells may stand in a header, too
         headers = stored_headers(came.headers, self._redactor)
-        if is_event_stream(headers) and came.enc is not None:
-            return self._compressed_stream(came, headers)
-        body = self._redactor.body(came.body, came.headers)
         sizes = fitted([len(piece) for piece in came.pieces], [(0, len(came.body), len(body))])
         done = replace(self._so_far, headers=headers, body=body, enc=came.enc, chunks=self._gaps(sizes))
         return [response_line(done, _NO_ALIASES), end_line(done, len(body), done.sha)]
 
-    def _compressed_stream(self, came: Decoded, headers: Headers) -> list[bytes]:
+    def _compressed_stream(self, came: Decoded) -> list[bytes]:
+        headers = stored_headers(came.headers, self._redactor)
         self._so_far = replace(self._so_far, headers=headers, enc=came.enc)
-        stream = _Stream(self._so_far.index, self._redactor, self._limits.frame_bytes_max)
+        stream = _Stream(self._so_far.index, self._redactor, self._limits)
         lines = [line for piece in came.pieces for line in stream.feed(piece)] + stream.finish()
         return [response_line(self._so_far, _NO_ALIASES), *lines, self._stream_end(stream)]
 
     def _stream_end(self, stream: _Stream) -> bytes:
+        if self._redactor.known is not stream.known:
+            self._secrets.learned_late(self._so_far.index, self._redactor.known)
+        self._secrets.lookbacks_passed += stream.passed
         done = replace(self._so_far, chunks=self._gaps(fitted(stream.reads, stream.changes)))
         return end_line(done, stream.size, stream.sha)
 
@@ -206,10 +215,12 @@ class Take:
 class _Stream:
     """An event stream on its way to lines, frame by frame."""
 
-    def __init__(self, index: int, redactor: Redactor, frame_bytes_max: int) -> None:
+    def __init__(self, index: int, redactor: Redactor, limits: RecordLimits) -> None:
         self._index = index
-        self._redactor = redactor
-        self._framer = Framer(frame_bytes_max)
+        self._withheld = Withheld(redactor, limits.redact_lookback, limits.frame_bytes_max)
+        self._framer = Framer(limits.frame_bytes_max)
+        self.known = redactor.known
+        """What was looked for when it began."""
         self._hash = hashlib.sha256()
         self._at = 0
         self.size = 0
@@ -225,19 +236,25 @@ class _Stream:
 
     def feed(self, data: bytes) -> list[bytes]:
         self.reads.append(len(data))
-        return [self._line(frame.raw) for frame in self._framer.feed(data)]
+        return [self._line(one) for frame in self._framer.feed(data) for one in self._withheld.feed(frame.raw)]
 
     def finish(self) -> list[bytes]:
-        return [self._line(frame.raw) for frame in self._framer.finish()]
+        lines = [self._line(one) for frame in self._framer.finish() for one in self._withheld.feed(frame.raw)]
+        return lines + [self._line(one) for one in self._withheld.finish()]
 
-    def _line(self, raw: bytes) -> bytes:
-        stored = self._redactor.text(raw)
-        if len(stored) != len(raw):
-            self.changes.append((self._at, len(raw), len(stored)))
-        self._at += len(raw)
-        self.size += len(stored)
-        self._hash.update(stored)
-        return frame_line(self._index, stored, _NO_ALIASES)
+    @property
+    def passed(self) -> int:
+        """Times a bound let go what might have begun a secret."""
+        return self._withheld.passed
+
+    def _line(self, one: Stored) -> bytes:
+        came, size = len(one.came), len(one.stored)
+        if size != came:
+            self.changes.append((self._at, came, size))
+        self._at += came
+        self.size += size
+        self._hash.update(one.stored)
+        return frame_line(self._index, one.stored, _NO_ALIASES)
 
 
 def fitted(reads: Sequence[int], changes: Sequence[tuple[int, int, int]]) -> list[int]:

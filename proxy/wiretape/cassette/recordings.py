@@ -7,14 +7,14 @@ of a path are made when it is first asked for, in recorded order and only as far
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from wiretape.cassette import coverage
 from wiretape.cassette.format import Interaction, Tape, introduced
 from wiretape.cassette.ids import apart, find
 from wiretape.cassette.key import Key, key, unnumbered_text
-from wiretape.cassette.rules import NO_RULES, Rules
+from wiretape.cassette.rules import Rules
 
 _Place = tuple[int, str, str]
 """Strand, method and path."""
@@ -72,7 +72,7 @@ class Recordings:
     `rules` are joined with those of the tapes: all hold for all of them.
     """
 
-    def __init__(self, tapes: Iterable[Tape], rules: Rules = NO_RULES) -> None:
+    def __init__(self, tapes: Iterable[Tape], rules: Rules, as_now: Callable[[Interaction], Interaction]) -> None:
         self._tapes = tuple(tapes)
         self.rules = rules
         for tape in self._tapes:
@@ -85,7 +85,7 @@ class Recordings:
         self._beginning: list[tuple[int, int]] = []
         held: list[Interaction] = []
         for tape in self._tapes:
-            held += self._add_tape([one for one in tape.interactions if one.playable], len(held))
+            held += self._add_tape([as_now(one) for one in tape.interactions if one.playable], len(held))
         self.interactions = tuple(held)
 
     def having(self, method: str, path: str) -> Sequence[int]:

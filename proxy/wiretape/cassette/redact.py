@@ -13,19 +13,25 @@ alone, so redacting twice is redacting once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from wiretape.cassette import places
-from wiretape.cassette.inside import Found, in_fields, in_urls
-from wiretape.cassette.looks import likely
+from wiretape.cassette.edits import Edit, Found, apart, applied
+from wiretape.cassette.inside import begun as begun_field
+from wiretape.cassette.inside import in_fields, in_urls
+from wiretape.cassette.looks import Look, likely
+from wiretape.cassette.looks import begun as begun_look
 from wiretape.cassette.multipart import field, split
 from wiretape.cassette.secrets import Memory, Secrets
-from wiretape.cassette.spelling import PLACEHOLDER, Known, holds, replaced
+from wiretape.cassette.spelling import PLACEHOLDER, Known, holds, in_text
+from wiretape.cassette.spelling import begun as begun_spelling
 from wiretape.exchange import Headers
 from wiretape.wire.headers import media_type
 
 _FORM = "application/x-www-form-urlencoded"
+_MARKS = (b'"', b"=", b"%3", b"u003")
+"""One of them stands before every value that a name tells."""
 _FRAGMENT = re.compile(rb"#(?![0-9]+\}\})")
 """A placeholder has a `#` of its own."""
 _URL_FIELDS = frozenset({b"location", b"content-location", b"referer"})
@@ -33,19 +39,25 @@ _NOT_LASTING = frozenset({"cookie", "setcookie"})
 """A cookie holds words as well, such as `theme=dark`; the next request that needs it brings it again."""
 
 
+Find = Callable[[bytes], Iterable[Found]]
+Settle = Callable[[Found, bytes], Edit]
+
+
 class Redactor:
     """Redacts one exchange; made from its request's head, it knows what stands there from the beginning.
 
-    The exchanges of a recording or session share what was seen (`Secrets`).
+    The exchanges of a recording or session share what was seen (`Secrets`); `also` is looked for in this one too.
     """
 
-    def __init__(self, shared: Secrets, target: bytes, headers: Headers) -> None:
+    def __init__(self, shared: Secrets, target: bytes, headers: Headers, also: tuple[Known, ...] = ()) -> None:
         self._shared = shared
         self._own = Memory(shared.secrets_max)
+        self._also = also
         self._joined: tuple[tuple[Known, ...], tuple[Known, ...]] = ((), ())
-        self._known: tuple[Known, ...] = ()
-        for kind, value in places.heads(target, headers):
+        self._known = also
+        for kind, value in shared.rules.heads(target, headers):
             shared.learn(kind, value, *(() if kind in _NOT_LASTING else (shared.lasting,)), self._own)
+        shared.begun = True
 
     def target(self, target: bytes) -> bytes:
         """Path and query: secret parameters by name, then everything known or of a telling look."""
@@ -53,7 +65,7 @@ class Redactor:
 
     def headers(self, headers: Headers) -> Headers:
         """Header fields, in the same order; one whose name holds a secret is left out."""
-        for kind, value in places.heads(b"", headers):
+        for kind, value in self._shared.rules.heads(b"", headers):
             self._learn(kind, value)
         return tuple((name, self._header(name, value)) for name, value in headers if not self._is_secret(name))
 
@@ -67,19 +79,50 @@ class Redactor:
         return self.text(body)
 
     def text(self, data: bytes) -> bytes:
-        """Any bytes: a frame, a path."""
-        data = self._without(data, in_fields(data))
-        data = self._without(data, in_urls(data))
-        return self._looks(replaced(data, self._all_known()))
+        """Any bytes: a body, a frame, a path."""
+        if self._shared.rules.are_any:
+            data = self.edited(data, self._shared.rules.in_json, self._learned)
+        for find, settle in self.passes(data):
+            data = self.edited(data, find, settle)
+        return data
+
+    def passes(self, data: bytes) -> Iterator[tuple[Find, Settle]]:
+        """What is looked for in a text, one after the other, and what becomes of it."""
+        yield in_fields, self._learned
+        yield in_urls, self._learned
+        yield self._in_text, _placeholder
+        for look in likely(data):
+            yield partial(_in_look, look), self._as_look
+        if self._shared.rules.are_any:
+            yield self._shared.rules.in_text, self._learned
+
+    @staticmethod
+    def edited(data: bytes, find: Find, settle: Settle) -> bytes:
+        """The text after one pass."""
+        found = list(find(data))
+        return applied(data, [settle(one, data) for one in apart(found)]) if found else data
+
+    def begun(self, data: bytes, since: int = 0) -> int:
+        """Where something may have begun that goes on behind this text; the text's end where nothing has.
+
+        Nothing that is known has begun before `since`.
+        """
+        known = since + begun_spelling(data[since:] if since else data, self.known)
+        return min(known, begun_look(data), begun_field(data))
+
+    def may_change(self, data: bytes) -> bool:
+        """Whether there is anything in this text that a pass may find."""
+        return self._shared.rules.are_any or any(mark in data for mark in _MARKS) or suspects(data, self.known)
 
     def _is_secret(self, name: bytes) -> bool:
         """Header names are spelled in any case."""
         folded = name.lower()
-        return self._looks(name) != name or any(secret.value.lower() in folded for secret in self._all_known())
+        is_alike = any(look.pattern.search(name) for look in likely(name))
+        return is_alike or any(secret.value.lower() in folded for secret in self.known)
 
     def _header(self, name: bytes, value: bytes) -> bytes:
         """The whole value goes; the same key in another place gets the same placeholder."""
-        kind = places.header_kind(name, value)
+        kind = self._shared.rules.header_kind(name, value)
         if kind is not None:
             return self._stored(kind, value)
         return self.text(self._url(value) if name.lower() in _URL_FIELDS else value)
@@ -94,8 +137,8 @@ class Redactor:
 
     def _parameter(self, parameter: bytes) -> bytes:
         name, _, value = parameter.partition(b"=")
-        kind = places.parameter_kind(name) if value else None
-        return parameter if kind is None else name + b"=" + self._learned(kind, value, places.plain(value))
+        kind = self._shared.rules.parameter_kind(name) if value else None
+        return parameter if kind is None else name + b"=" + self._known_as(kind, value, places.plain(value))
 
     def _multipart(self, body: bytes, headers: Headers) -> bytes:
         """Parts of a telling name, as far as they are text."""
@@ -103,20 +146,21 @@ class Redactor:
 
     def _part(self, part: bytes) -> bytes:
         name, content = field(part) or (b"", b"")
-        kind = places.parameter_kind(name) if content else None
-        return part if kind is None else part[: -len(content)] + self._learned(kind, content, content)
+        kind = self._shared.rules.parameter_kind(name) if content else None
+        return part if kind is None else part[: -len(content)] + self._known_as(kind, content, content)
 
-    def _without(self, data: bytes, found: Iterable[Found]) -> bytes:
-        pieces, last = [], 0
-        for one in found:
-            if one.start >= last:
-                secret = data[one.start : one.end]
-                pieces += [data[last : one.start], self._learned(one.kind, secret, one.value)]
-                last = one.end
-        return b"".join([*pieces, data[last:]]) if pieces else data
+    def _in_text(self, data: bytes) -> Iterable[Found]:
+        return in_text(data, self.known)
 
-    def _learned(self, kind: str, stored: bytes, value: bytes) -> bytes:
-        """The placeholder of a value, `stored` as it stands there now: that may be one already."""
+    def _as_look(self, one: Found, data: bytes) -> Edit:
+        return Edit(one.start, one.end, self._shared.placeholder(one.kind, one.value))
+
+    def _learned(self, one: Found, data: bytes) -> Edit:
+        """What stands there may be a placeholder already."""
+        stored = self._known_as(one.kind, data[one.start : one.end], one.value)
+        return Edit(one.start, one.end, b'"' + stored + b'"' if one.is_bare else stored)
+
+    def _known_as(self, kind: str, stored: bytes, value: bytes) -> bytes:
         if PLACEHOLDER.fullmatch(stored):
             return stored
         self._learn(kind, value)
@@ -133,24 +177,24 @@ class Redactor:
         if not self._own.is_full:
             self._shared.learn(kind, value, self._own)
 
-    def _all_known(self) -> tuple[Known, ...]:
-        """Made anew only when something was learned; each secret once."""
+    @property
+    def known(self) -> tuple[Known, ...]:
+        """All that is looked for; made anew only when something was learned, each secret once."""
         now = (self._own.known, self._shared.lasting.known)
         if now[0] is not self._joined[0] or now[1] is not self._joined[1]:
             self._joined = now
-            self._known = tuple({secret.value: secret for part in now for secret in part}.values())
+            self._known = tuple({secret.value: secret for part in (*now, self._also) for secret in part}.values())
         return self._known
-
-    def _look(self, kind: str, match: re.Match[bytes]) -> bytes:
-        start, end = match.start(1) - match.start(), match.end(1) - match.start()
-        return match[0][:start] + self._shared.placeholder(kind, match[1]) + match[0][end:]
-
-    def _looks(self, data: bytes) -> bytes:
-        for look in likely(data):
-            data = look.pattern.sub(partial(self._look, look.kind), data)
-        return data
 
 
 def suspects(data: bytes, secrets: Iterable[Known]) -> bool:
     """Whether one of these secrets, or something of a telling look, may stand in this text."""
     return bool(likely(data)) or holds(data, secrets)
+
+
+def _placeholder(one: Found, _: bytes) -> Edit:
+    return Edit(one.start, one.end, one.value)
+
+
+def _in_look(look: Look, data: bytes) -> Iterator[Found]:
+    return (Found(*match.span(1), look.kind, match[1]) for match in look.pattern.finditer(data))

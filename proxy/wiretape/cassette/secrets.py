@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TypeVar
 
 from wiretape.cassette.places import credentials
+from wiretape.cassette.redact_rules import NO_RULES, RedactOptions, RedactRules
 from wiretape.cassette.spelling import PLACEHOLDER, Known, is_telling, known
 
 __all__ = ["PLACEHOLDER", "Memory", "Secrets", "unnumbered"]
@@ -14,6 +15,7 @@ __all__ = ["PLACEHOLDER", "Memory", "Secrets", "unnumbered"]
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
+_LATE_FACTOR = 8
 _IDENTITIES = frozenset({"org", "project"})
 """Who, not a credential: redacted in its header, but a slug such as `acme` is not looked for elsewhere."""
 
@@ -51,11 +53,20 @@ class Secrets:
 
     Bounded to the `secrets_max` last seen. A secret that was pushed out is still redacted where it stands, and in
     its own exchange; seen again it gets a new number.
+
+    A secret may have been written down before it was known to be one. Such are kept for the sealing: `late` for all
+    exchanges, `late_in` for one, bounded to eight times as many. `begun` says that exchanges were written before.
     """
 
-    def __init__(self, secrets_max: int = 32) -> None:
+    def __init__(self, secrets_max: int = 32, rules: RedactOptions = NO_RULES, *, begun: bool = False) -> None:
         self.secrets_max = secrets_max
+        self.rules = RedactRules(rules)
         self.lasting = Memory(secrets_max)
+        self.late = Memory(secrets_max * _LATE_FACTOR)
+        self.late_in: dict[int, tuple[Known, ...]] = {}
+        self.begun = begun
+        self.lookbacks_passed = 0
+        """Times a bound let go what might have begun a secret (`withheld`)."""
         self._counts: dict[str, int] = {}
         self._placeholders: dict[bytes, bytes] = {}
 
@@ -67,8 +78,13 @@ class Secrets:
             self._counts[kind] = count = self._counts.get(kind, 0) + 1
             stored = f"{{{{secret:{kind}#{count}}}}}".encode()
         self._placeholders[value] = stored
-        _bound(self._placeholders, self.secrets_max * 8)
+        _bound(self._placeholders, self.secrets_max * _LATE_FACTOR)
         return stored
+
+    def learned_late(self, index: int, known: tuple[Known, ...]) -> None:
+        """Keep what an exchange learned after some of it was written."""
+        self.late_in[index] = known
+        _bound(self.late_in, self.secrets_max * _LATE_FACTOR)
 
     def learn(self, kind: str, value: bytes, *memories: Memory) -> None:
         """Look from now on, as long as these memories last, for what a place's value is made of."""
@@ -80,6 +96,8 @@ class Secrets:
             if known_here is None:
                 learned = tuple(self._made(kind, value)) if learned is None else learned
                 memory.keep(kind, value, learned)
+                if memory is self.lasting and self.begun:
+                    self.late.keep(kind, value, learned)
             else:
                 learned = known_here
 

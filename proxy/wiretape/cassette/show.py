@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from msgspec import Struct
 
+from wiretape.cassette.deltas import joined, plain
 from wiretape.cassette.format import Interaction, Tape, frames_of
 from wiretape.cassette.pace import fits
 from wiretape.exchange import Headers
@@ -60,6 +61,7 @@ def show_interaction(interaction: Interaction) -> Iterator[str]:
     if interaction.frames:
         yield from (f"< {line}" for line in _fields(interaction.headers))
         yield from _frames(interaction)
+        yield from _texts(interaction)
     else:
         yield from _block("< ", interaction.headers, interaction.body)
 
@@ -74,21 +76,75 @@ def _block(mark: str, headers: Headers, body: bytes) -> Iterator[str]:
     if not body:
         return
     yield mark.rstrip()
-    lines = body.decode("utf-8", "backslashreplace").splitlines()
+    lines = _read(body).splitlines()
     yield from (mark + printable(line) for line in lines[:_BODY_LINES_MAX])
     if len(lines) > _BODY_LINES_MAX:
         yield f"{mark}… {len(lines) - _BODY_LINES_MAX} more lines"
 
 
 def _fields(headers: Headers) -> Iterator[str]:
-    return (printable(f"{name.decode('latin-1')}: {value.decode('latin-1')}") for name, value in headers)
+    return (printable(f"{name}: {value}") for name, value in _pairs(headers))
 
 
 def _frames(interaction: Interaction) -> Iterator[str]:
     """Each frame, with the time at which its last byte came."""
     for at_ms, raw in zip(_arrivals(interaction), frames_of(interaction), strict=True):
-        text = raw.decode("utf-8", "backslashreplace").rstrip("\n").replace("\n", " | ")
+        text = _read(raw).rstrip("\n").replace("\n", " | ")
         yield f"  {'?' if at_ms is None else at_ms:>7} ms  {printable(text)}"
+
+
+def _texts(interaction: Interaction) -> Iterator[str]:
+    """What the deltas come to, each text on its own."""
+    for text in map(plain, joined(interaction)):
+        yield from (printable(f"= {line}") for line in text.splitlines())
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """One interaction for a program; bytes that are no UTF-8 stand as escapes."""
+
+    index: int
+    session: str
+    method: str
+    target: str
+    request_headers: list[tuple[str, str]]
+    request_body: str
+    status: int | None
+    how: str
+    headers: list[tuple[str, str]]
+    body: str
+    """Empty where there are frames."""
+    frames: list[tuple[int | None, str]]
+    """(ms from the request's beginning, the frame); None where times do not fit or are unknown."""
+    texts: list[str]
+    """What the deltas come to."""
+
+
+def shown(interaction: Interaction) -> Shown:
+    """One interaction for a program."""
+    one = interaction
+    frames = zip(_arrivals(one), map(_read, frames_of(one)), strict=True)
+    return Shown(
+        index=one.index,
+        session=one.session,
+        method=one.method,
+        target=one.target,
+        request_headers=_pairs(one.request_headers),
+        request_body=_read(one.request_body),
+        status=one.status,
+        how=str(one.how),
+        headers=_pairs(one.headers),
+        body="" if one.frames else _read(one.body),
+        frames=list(frames),
+        texts=list(map(plain, joined(one))),
+    )
+
+
+def _read(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")
+
+
+def _pairs(headers: Headers) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
 
 
 def _arrivals(interaction: Interaction) -> Iterator[int | None]:

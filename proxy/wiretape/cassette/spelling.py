@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from wiretape.cassette.edits import Edit, Found, applied
+
 PLACEHOLDER = re.compile(rb"\{\{secret:[a-z]+(?:#[0-9]+)?\}\}")
 
 _LONG_BYTES = 16
@@ -26,6 +28,9 @@ _ESCAPE = re.compile(
     rb"|\\+u([dD][89abAB][0-9A-Fa-f]{2})\\+u([dD][c-fC-F][0-9A-Fa-f]{2})|\\+u([0-9A-Fa-f]{4})"
     rb"|\\+([\"\\/bfnrt])|[\r\n]{1,2}data: ?"
 )
+_BROKEN_ESCAPE = re.compile(rb"(?:%(?:25)*2?[0-9A-Fa-f]?|\\+(?:u[0-9A-Fa-f]{0,3})?)\Z")
+_ESCAPE_BYTES = 64
+_BEGINNING_BYTES = 32
 _CONTROLS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _WORD = re.compile(rb"[A-Za-z0-9_]")
@@ -37,6 +42,19 @@ class Known(Struct, frozen=True):
     value: bytes
     placeholder: bytes
     probes: tuple[bytes, ...]
+    beginnings: frozenset[bytes] = frozenset()
+    """What a probe begins with, of each length up to a bound: most texts are known at once to end in none of them."""
+
+    def begun(self, folded: bytes) -> int:
+        """Where this secret may have begun that goes on behind the text; its end where it has not."""
+        if len(folded) > _BEGINNING_BYTES:
+            at = min(_begun(folded, probe) for probe in self.probes)
+            if at < len(folded) - _BEGINNING_BYTES:
+                return at
+        for size in range(min(len(folded), _BEGINNING_BYTES), 0, -1):
+            if folded[-size:] in self.beginnings:
+                return len(folded) - size
+        return len(folded)
 
 
 class _Span(Struct, frozen=True, order=True):
@@ -66,7 +84,10 @@ def known(value: bytes, placeholder: bytes) -> Known:
         forms.append(fold(value.replace(b" ", b"+")))
     if not value.isascii():
         forms.append(fold(value.decode("latin-1").encode()))
-    return Known(value, placeholder, tuple(dict.fromkeys(form for form in forms if len(form) >= _SHORT_BYTES)))
+    probes = tuple(dict.fromkeys(form for form in forms if len(form) >= _SHORT_BYTES))
+    sizes = range(1, _BEGINNING_BYTES + 1)
+    beginnings = frozenset(probe[:size] for probe in probes for size in sizes if size < len(probe))
+    return Known(value, placeholder, probes, beginnings)
 
 
 def fold(data: bytes) -> bytes:
@@ -80,22 +101,50 @@ def holds(data: bytes, secrets: Iterable[Known]) -> bool:
     return any(probe in folded for secret in secrets for probe in secret.probes)
 
 
-def replaced(data: bytes, secrets: Iterable[Known]) -> bytes:
-    """The text with placeholders for these secrets; placeholders that stand in it are left alone."""
+def in_text(data: bytes, secrets: Iterable[Known]) -> list[Found]:
+    """Where these secrets stand, in order, each with its placeholder; placeholders that stand there are left alone."""
     folded = fold(data)
     found = [secret for secret in secrets if any(probe in folded for probe in secret.probes)]
-    return _replaced(data, found) if found else data
+    return list(_found(data, found)) if found else []
 
 
-def _replaced(data: bytes, secrets: Sequence[Known]) -> bytes:
+def replaced(data: bytes, secrets: Iterable[Known]) -> bytes:
+    """The text with placeholders for these secrets."""
+    return applied(data, [Edit(one.start, one.end, one.value) for one in in_text(data, secrets)])
+
+
+def begun(data: bytes, secrets: Iterable[Known]) -> int:
+    """Where one of them may have begun that goes on behind this text; its end where none has.
+
+    An escape that the text breaks off in may become anything.
+    """
+    broken = _BROKEN_ESCAPE.search(data, max(len(data) - _ESCAPE_BYTES, 0)) if _may_break(data) else None
+    whole = data[: broken.start()] if broken else data
+    folded = fold(whole)
+    at = min([secret.begun(folded) for secret in secrets], default=len(folded))
+    if at < len(folded):
+        return _Origin(whole).start(at)
+    return len(whole)
+
+
+def _begun(folded: bytes, probe: bytes) -> int:
+    """By what it begins with: a longer text is searched for that."""
+    beginning = probe[:_BEGINNING_BYTES]
+    at = folded.find(beginning, max(len(folded) - len(probe) + 1, 0))
+    while at >= 0 and not probe.startswith(folded[at:]):
+        at = folded.find(beginning, at + 1)
+    return at if at >= 0 else len(folded)
+
+
+def _may_break(data: bytes) -> bool:
+    return b"%" in data or b"\\" in data
+
+
+def _found(data: bytes, secrets: Sequence[Known]) -> Iterator[Found]:
     masked = PLACEHOLDER.sub(lambda match: b"\0" * len(match[0]), data)
     folded, origin = fold(masked), _Origin(masked)
     found = [span for span in _spans(folded, secrets) if span.is_sure or _stands_alone(folded, masked, span, origin)]
-    pieces, last = [], 0
-    for span in _merged(found):
-        pieces += [data[last : origin.start(span.start)], span.placeholder]
-        last = origin.end(span.end)
-    return b"".join([*pieces, data[last:]])
+    return (Found(origin.start(one.start), origin.end(one.end), "", one.placeholder) for one in _merged(found))
 
 
 def _spans(folded: bytes, secrets: Sequence[Known]) -> Iterator[_Span]:
@@ -140,12 +189,12 @@ def _over(group: Sequence[_Span]) -> _Span:
 
 
 class _Origin:
-    """Where a place of the folded text stands in the text: the borders of every escape, in both."""
+    """Where a place of the folded text stands in the text: the borders of every escape that `fold` undoes, in both."""
 
     def __init__(self, text: bytes) -> None:
         self._folded, self._text = [0, 0], [0, 0]
         shift = 0
-        for match in _ESCAPE.finditer(text):
+        for match in _ESCAPE.finditer(text) if _may_hold_escapes(text) else ():
             start = match.start() - shift
             shift += len(match[0]) - len(_plain(match))
             self._folded += (start, match.end() - shift)

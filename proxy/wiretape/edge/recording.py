@@ -15,6 +15,7 @@ from typing import Self
 
 from wiretape.cassette.format import Header
 from wiretape.cassette.recorder import Take
+from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
 from wiretape.cassette.secrets import Secrets
 from wiretape.edge.journal import CASSETTE_BYTES_MAX, Journal
 from wiretape.edge.pieces import Queue, Slot, Step
@@ -30,7 +31,9 @@ _ID_BYTES = 8
 class Recording:
     """One cassette being recorded; made by `open`. Observers of one event loop feed it; `seal` ends it."""
 
-    def __init__(self, stem: Path, journal: Journal, begin: Start, options: RecordOptions, *, over: bool) -> None:
+    def __init__(  # noqa: PLR0913 - as `open`, which is what makes one
+        self, stem: Path, journal: Journal, begin: Start, options: RecordOptions, secrets: Secrets, *, over: bool
+    ) -> None:
         self.name = str(stem)
         self._stem = stem
         self._journal = journal
@@ -40,13 +43,22 @@ class Recording:
         self._origin_ns: int | None = None
         self._lost = 0
         self._queue = Queue(options)
-        self._writer = _Writer(journal, self._queue, options)
+        self._secrets = secrets
+        self._writer = _Writer(journal, self._queue, options, secrets)
         self._thread = threading.Thread(target=self._writer.run, name="wiretape-journal", daemon=True)
         self._thread.start()
 
     @classmethod
     def open(  # noqa: PLR0913 - what a recording is, and one word on what becomes of an older one
-        cls, stem: Path, upstream: str, by: str, wall_ns: int, options: RecordOptions, *, over: bool = False
+        cls,
+        stem: Path,
+        upstream: str,
+        by: str,
+        wall_ns: int,
+        options: RecordOptions,
+        *,
+        over: bool = False,
+        redact: RedactOptions = NO_RULES,
     ) -> Self:
         """Begin, or go on after a crash, to record to this stem.
 
@@ -60,7 +72,9 @@ class Recording:
         sealed_id, sealed_bytes = (load(path).header.id, path.stat().st_size) if is_added else ("", 0)
         journal = Journal.open(journal_path(stem), CASSETTE_BYTES_MAX - sealed_bytes)
         try:
-            return cls(stem, journal, start(journal, header, sealed_id, over=over), options, over=over)
+            begin = start(journal, header, sealed_id, over=over)
+            secrets = Secrets(options.secrets_max, redact, begun=is_added or begin.index > 1)
+            return cls(stem, journal, begin, options, secrets, over=over)
         except BaseException:
             journal.close()
             raise
@@ -69,6 +83,11 @@ class Recording:
     def dropped(self) -> int:
         """Interactions that were lost to a bound, to what they held or to the disk."""
         return self._lost + self._writer.dropped
+
+    @property
+    def lookbacks_passed(self) -> int:
+        """Times `redact_lookback` let go what might have begun a secret."""
+        return self._secrets.lookbacks_passed
 
     @property
     def reason(self) -> str | None:
@@ -99,7 +118,7 @@ class Recording:
         """
         self._writer.stop()
         self._thread.join()
-        return seal_locked(self._journal, self._stem, over=self._over)
+        return seal_locked(self._journal, self._stem, over=self._over, secrets=self._secrets)
 
     def discard(self) -> None:
         """Stop without sealing, where nothing was watched; a journal that a crash had left stays as it was."""
@@ -142,13 +161,13 @@ class _Recorded:
 class _Writer:
     """What the writer's thread does: take from the queue, let each Take make its lines, append them."""
 
-    def __init__(self, journal: Journal, queue: Queue, options: RecordOptions) -> None:
+    def __init__(self, journal: Journal, queue: Queue, options: RecordOptions, secrets: Secrets) -> None:
         self.dropped = 0
         self.reason: str | None = None
         self._journal = journal
         self._queue = queue
         self._options = options
-        self._secrets = Secrets(options.secrets_max)
+        self._secrets = secrets
         self._open: dict[int, Take] = {}
         self._held_bytes = 0
         self._stop = threading.Event()

@@ -4,6 +4,7 @@ from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.recording import Recording
 from wiretape.edge.tapes import (
     Sealed,
+    content,
     journal_path,
     listing,
     load,
@@ -17,6 +18,7 @@ __all__ = [
     "RecordOptions",
     "Recording",
     "Sealed",
+    "content",
     "journal_path",
     "listing",
     "load",

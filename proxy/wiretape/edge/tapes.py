@@ -15,10 +15,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from wiretape.cassette.format import Header, Tape, header_line, joined, recorded_at, render
 from wiretape.cassette.reader import good_bytes, read
+from wiretape.cassette.secrets import Secrets
 from wiretape.cassette.show import Summary, summary
+from wiretape.cassette.sweep import is_needed, swept
 from wiretape.edge.journal import CASSETTE_BYTES_MAX, PRIVATE_FILE, PRIVATE_FOLDER, Journal
 from wiretape.errors import CassetteError, ConfigError
 
@@ -70,13 +73,17 @@ def journal_path(stem: Path) -> Path:
 
 def load(path: Path) -> Tape:
     """The Tape in a sealed file or a journal. Raises CassetteError, which names file and line."""
+    return read(content(path), str(path), journal=path.name.endswith(JOURNAL_SUFFIX))
+
+
+def content(path: Path) -> bytes:
+    """A cassette's bytes, whatever they hold. Raises CassetteError."""
     try:
         if path.stat().st_size > CASSETTE_BYTES_MAX:
             raise CassetteError(f"{path}: over {CASSETTE_BYTES_MAX} bytes; record to several cassettes.")
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise CassetteError(f"{path}: cannot be read: {error.strerror}.") from error
-    return read(data, str(path), journal=path.name.endswith(JOURNAL_SUFFIX))
 
 
 def write_tape(tape: Tape, path: Path) -> Sealed:
@@ -104,17 +111,26 @@ def seal_journal(stem: Path, *, over: bool = False) -> Sealed:
     return seal_locked(Journal.open(journal_path(stem)), stem, over=over)
 
 
-def seal_locked(journal: Journal, stem: Path, *, over: bool) -> Sealed:
-    """Seal an open journal and take it away; it stays, closed, where that fails."""
+def seal_locked(journal: Journal, stem: Path, *, over: bool, secrets: Secrets | None = None) -> Sealed:
+    """Seal an open journal and take it away; it stays, closed, where that fails.
+
+    What the recording has learned of `secrets` by now is taken out of all of it.
+    """
     try:
         tape = read(journal.read(), str(journal.path), journal=True)
         path = tape_path(stem)
-        sealed = write_tape(_result(tape, path, over=over), path)
+        sealed = write_tape(_clean(_result(tape, path, over=over), secrets), path)
     except BaseException:
         journal.close()
         raise
     journal.remove()
     return sealed
+
+
+def _clean(tape: Tape, secrets: Secrets | None) -> Tape:
+    if secrets is None or not is_needed(secrets):
+        return tape
+    return replace(tape, interactions=tuple(swept(one, secrets) for one in tape.interactions))
 
 
 def _result(tape: Tape, path: Path, *, over: bool) -> Tape:

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from wiretape.cassette.places import heads
 from wiretape.cassette.redact import Redactor, suspects
+from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
 from wiretape.cassette.secrets import Secrets
 from wiretape.exchange import Request
 from wiretape.runs.report import ExchangeReport, RunReport
@@ -27,15 +27,16 @@ _OUR_WORDS: Final = frozenset({"route", "mode", "played", "outcome", "usage_sour
 class Redacted:
     """Reports on their way to the sinks; knows the `secrets_max` last credentials. Belongs to the loop's thread."""
 
-    def __init__(self, fanout: Fanout, secrets_max: int = 32) -> None:
+    def __init__(self, fanout: Fanout, rules: RedactOptions = NO_RULES, secrets_max: int = 32) -> None:
         self._fanout = fanout
-        self._secrets = Secrets(secrets_max)
+        self._secrets = Secrets(secrets_max, rules)
         self.dropped = 0
         """Reports that could not be redacted, and so went to no sink."""
 
     def learn(self, request: Request) -> None:
         """Take note of the credentials in a request's head; one that was seen lately costs a look in a table."""
-        for kind, value in heads(request.target.encode("utf-8", "surrogateescape"), request.headers):
+        target = request.target.encode("utf-8", "surrogateescape")
+        for kind, value in self._secrets.rules.heads(target, request.headers):
             self._secrets.learn(kind, value, self._secrets.lasting)
 
     def exchange(self, report: ExchangeReport) -> None:
@@ -64,7 +65,7 @@ class Redacted:
             text = msgspec.json.encode(_TEXTS[type(report)](report))
         except UnicodeEncodeError:
             return True
-        return suspects(text, self._secrets.lasting.known)
+        return suspects(text, self._secrets.lasting.known) or self._secrets.rules.finds(text)
 
 
 def _is_text(kind: Any) -> bool:  # noqa: ANN401  a type annotation has no narrower type
