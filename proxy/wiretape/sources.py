@@ -1,0 +1,81 @@
+"""Where a proxy's answers come from: a mode's source, put together of upstream clients, cassettes and sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from wiretape import __version__
+from wiretape.cassette.match import Library
+from wiretape.cassette.plan import Mode
+from wiretape.config import SANDBOX, Config
+from wiretape.edge.engines.choice import Engines
+from wiretape.edge.modes import Auto, Forward, Record, Replay, Source
+from wiretape.edge.recording import Recording
+from wiretape.edge.routes import Prefixes
+from wiretape.edge.sessions import Sessions
+from wiretape.edge.store import Sealed, load, stem_of, tape_path
+from wiretape.edge.upstream import UpstreamOptions
+from wiretape.exchange import Upstream
+
+
+class Sources:
+    """The mode's parts; what `open` has opened is closed by the stack it was given."""
+
+    def __init__(self, config: Config, opened: AsyncExitStack) -> None:
+        self.engines = Engines(config.engine)
+        self.recording: Recording | None = None
+        self.sessions: Sessions | None = None
+        self.sealed: Sealed | None = None
+        """The cassette that was written, once all is closed."""
+        self.kept = False
+        """Whether closing seals what was recorded: a start that failed leaves nothing behind."""
+        self._config = config
+        self._opened = opened
+
+    async def open(self, behind: tuple[UpstreamOptions, ...]) -> Source:
+        """Make the mode's source. Raises the errors of cassettes."""
+        config = self._config
+        if config.mode is Mode.REPLAY:
+            return await self._replay()
+        routes = Prefixes((one.prefix, one.name) for one in behind)
+        clients = {one.name: self._client(one) for one in behind}
+        if config.mode is Mode.FORWARD:
+            return Forward(routes, clients)
+        replay = await self._replay() if config.mode is Mode.AUTO else None
+        record = Record(routes, clients, self._record(behind), config.mode)
+        return record if replay is None else Auto(replay, record)
+
+    def _client(self, options: UpstreamOptions) -> Upstream:
+        client = self.engines.open(options)
+        self._opened.push_async_callback(client.close)
+        return client
+
+    async def _replay(self) -> Replay:
+        config = self._config
+        return Replay(await self._library(), ", ".join(config.cassette), config.speed, config.edge.matched_body_max)
+
+    async def _library(self) -> Sessions:
+        paths = [tape_path(stem_of(name, Path(self._config.cassette_dir))) for name in self._config.cassette]
+        known = [path for path in paths if self._config.mode is Mode.REPLAY or path.exists()]
+        tapes = await asyncio.to_thread(lambda: [load(path) for path in known])
+        self.sessions = Sessions(Library(tapes, self._config.redact), self._config.sessions)
+        return self.sessions
+
+    def _record(self, behind: tuple[UpstreamOptions, ...]) -> Recording:
+        config, by = self._config, f"wiretape {__version__}"
+        stem = stem_of(config.cassette[0], Path(config.cassette_dir))
+        over = config.mode is Mode.REWRITE
+        where = ", ".join(one.name if one.name == SANDBOX else one.place for one in behind)
+        options, redact = config.record, config.redact
+        self.recording = Recording.open(stem, where, by, time.time_ns(), options, over=over, redact=redact)
+        self._opened.push_async_callback(asyncio.to_thread, self._seal, self.recording)
+        return self.recording
+
+    def _seal(self, recording: Recording) -> None:
+        if self.kept:
+            self.sealed = recording.seal()
+        else:
+            recording.discard()
