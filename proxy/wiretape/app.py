@@ -12,6 +12,7 @@ from typing import Any, Self, TextIO
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from wiretape import __version__
@@ -25,6 +26,7 @@ from wiretape.edge.arrival import new_bits
 from wiretape.edge.guard import Guard
 from wiretape.edge.listen import Listener
 from wiretape.edge.relay import Relay
+from wiretape.edge.session_api import SessionApi
 from wiretape.edge.store import Sealed
 from wiretape.edge.tls import server_context
 from wiretape.edge.upstream import UpstreamOptions
@@ -61,6 +63,8 @@ class Outcome(Struct, frozen=True):
     """Requests that no recording answered."""
     unplayed: tuple[str, ...] = ()
     """Recorded requests that nobody made."""
+    drift: tuple[str, ...] = ()
+    """Where live answers differ from recorded ones."""
 
 
 async def start_sandbox(options: SandboxOptions, address: Address) -> Listener:
@@ -187,6 +191,7 @@ class Proxy:
             ready=lambda: not self.relay.draining,
             metrics=lambda: (self._telemetry.prometheus_text(), PROMETHEUS_CONTENT_TYPE),
             state=self._state,
+            sessions=SessionApi(self._sources.sessions, lambda: self.traffic.url),
         )
         self.admin = await listen.application(admin(health, guard), admin_reserved)
         self._open.push_async_callback(self.admin.close)
@@ -228,11 +233,13 @@ class Proxy:
 
     def _outcome(self) -> Outcome:
         recording, sessions = self._sources.recording, self._sources.sessions
-        lost, stopped = (recording.dropped, recording.reason) if recording else (0, None)
-        left = (f"{one.method} {one.target}" for one in sessions.unplayed()) if sessions else ()
-        return Outcome(
-            self._sources.sealed, lost, stopped, sessions.refused if sessions else 0, tuple(map(printable, left))
-        )
+        outcome = Outcome(self._sources.sealed)
+        if recording is not None:
+            outcome = replace(outcome, unrecorded=recording.dropped, stopped=recording.reason)
+        if sessions is not None:
+            left = tuple(printable(f"{one.method} {one.target}") for one in sessions.unplayed())
+            outcome = replace(outcome, refused=sessions.refused, unplayed=left, drift=sessions.drift)
+        return outcome
 
 
 def _ledger(config: Config) -> tuple[LedgerSink, ...]:

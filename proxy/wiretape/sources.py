@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from wiretape import __version__
+from wiretape.cassette.format import Tape
 from wiretape.cassette.match import Library
 from wiretape.cassette.plan import Mode
+from wiretape.cassette.redact_rules import RedactOptions
 from wiretape.config import SANDBOX, Config
 from wiretape.edge.engines.choice import Engines
-from wiretape.edge.modes import Auto, Forward, Record, Replay, Source
+from wiretape.edge.modes import Auto, Forward, Record, Replay, Source, Verify
 from wiretape.edge.recording import Recording
 from wiretape.edge.routes import Prefixes
-from wiretape.edge.sessions import Sessions
+from wiretape.edge.sessions import Sessions, SessionSettings
 from wiretape.edge.store import Sealed, load, stem_of, tape_path
 from wiretape.edge.upstream import UpstreamOptions
+from wiretape.errors import ConfigError
 from wiretape.exchange import Upstream
 
 
@@ -38,13 +43,15 @@ class Sources:
     async def open(self, behind: tuple[UpstreamOptions, ...]) -> Source:
         """Make the mode's source. Raises the errors of cassettes."""
         config = self._config
-        if config.mode is Mode.REPLAY:
-            return await self._replay()
+        replay = await self._replay() if config.mode.looks_up else None
+        if replay is not None and config.mode is Mode.REPLAY:
+            return replay
         routes = Prefixes((one.prefix, one.name) for one in behind)
         clients = {one.name: self._client(one) for one in behind}
         if config.mode is Mode.FORWARD:
             return Forward(routes, clients)
-        replay = await self._replay() if config.mode is Mode.AUTO else None
+        if replay is not None and config.mode is Mode.VERIFY:
+            return Verify(routes, clients, replay)
         record = Record(routes, clients, self._record(behind), config.mode)
         return record if replay is None else Auto(replay, record)
 
@@ -55,14 +62,14 @@ class Sources:
 
     async def _replay(self) -> Replay:
         config = self._config
-        return Replay(await self._library(), ", ".join(config.cassette), config.speed, config.edge.matched_body_max)
-
-    async def _library(self) -> Sessions:
-        paths = [tape_path(stem_of(name, Path(self._config.cassette_dir))) for name in self._config.cassette]
-        known = [path for path in paths if self._config.mode is Mode.REPLAY or path.exists()]
-        tapes = await asyncio.to_thread(lambda: [load(path) for path in known])
-        self.sessions = Sessions(Library(tapes, self._config.redact), self._config.sessions)
-        return self.sessions
+        stems = {name: stem_of(name, Path(config.cassette_dir)) for name in config.cassette}
+        # In `auto` the one that is recorded to may have to begin.
+        begins = config.cassette[0] if config.mode is Mode.AUTO else None
+        known = {name: tape_path(stem) for name, stem in stems.items() if name != begins or tape_path(stem).exists()}
+        tapes = await asyncio.to_thread(lambda: {name: load(path) for name, path in known.items()})
+        settings = SessionSettings(speed=config.speed, pace=config.pace, faults=config.fault)
+        self.sessions = Sessions(partial(_library, tapes, config.redact), config.sessions, settings)
+        return Replay(self.sessions, ", ".join(config.cassette), config.edge.matched_body_max)
 
     def _record(self, behind: tuple[UpstreamOptions, ...]) -> Recording:
         config, by = self._config, f"wiretape {__version__}"
@@ -79,3 +86,9 @@ class Sources:
             self.sealed = recording.seal()
         else:
             recording.discard()
+
+
+def _library(tapes: Mapping[str, Tape], redact: RedactOptions, names: tuple[str, ...]) -> Library:
+    if unknown := [name for name in names if name not in tapes]:
+        raise ConfigError(f"the proxy replays no cassette {unknown[0]!r}; it replays {', '.join(tapes) or 'none'}")
+    return Library((tapes[name] for name in dict.fromkeys(names or tapes)), redact)

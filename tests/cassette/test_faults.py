@@ -78,7 +78,10 @@ def test_cut_inside_json_works_on_a_json_answer_too() -> None:
         json.loads(cut.body)
 
 
-@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n")), min_size=1, max_size=4), st.integers(0, 4))
+@given(
+    st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n")), min_size=1, max_size=4),
+    st.integers(0, 4),
+)
 def test_cut_inside_a_character_leaves_no_utf_8(texts: list[str], after: int) -> None:
     cut = parse(f"cut:after={after}:inside=character").strike(sse(*texts))
     if after > len(texts) or "".join(texts[after:]).isascii():
