@@ -27,6 +27,7 @@ from wiretape.edge.guard import Guard
 from wiretape.edge.listen import Listener
 from wiretape.edge.relay import Relay
 from wiretape.edge.session_api import SessionApi
+from wiretape.edge.sessions import Sessions
 from wiretape.edge.store import Sealed
 from wiretape.edge.tls import server_context
 from wiretape.edge.upstream import UpstreamOptions
@@ -123,6 +124,11 @@ class Proxy:
     def draining(self) -> bool:
         """Whether what is new is refused, because the proxy is stopping."""
         return self.relay.draining
+
+    @property
+    def sessions(self) -> Sessions | None:
+        """The sessions, where the mode has some; for the proxy's own loop alone."""
+        return self._sources.sessions
 
     def hurry(self) -> None:
         """Stop waiting for exchanges in flight: a second signal has come."""

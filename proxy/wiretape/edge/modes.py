@@ -20,7 +20,7 @@ from wiretape.edge.routes import Prefixes
 from wiretape.edge.sessions import Session, Sessions
 from wiretape.edge.tee import Tee
 from wiretape.edge.upload import Upload
-from wiretape.errors import CassetteMiss, RequestTooLarge
+from wiretape.errors import RequestTooLarge
 from wiretape.exchange import Answer, Request, Upstream
 
 
@@ -115,7 +115,7 @@ class Replay:
             return Opened(Played(instead))
         found = session.find(request, await upload.hold(self.body_max))
         if isinstance(found, Miss):
-            raise missed(session, found)
+            raise session.missed(found)
         return play(session, found, upload)
 
 
@@ -145,7 +145,7 @@ class Auto:
             case plans.Replay(interaction):
                 return play(session, interaction, upload)
             case plans.Refuse(miss):
-                raise missed(session, miss)
+                raise session.missed(miss)
             case plans.Forward():
                 opened = await self._record.open(request, upload, tee, meter)
                 return Opened(opened.answer, "miss")
@@ -176,9 +176,3 @@ def play(session: Session, interaction: Interaction, upload: Upload) -> Opened:
     """Answer with what was recorded."""
     upload.tell()
     return Opened(Played(session.perform(interaction)), "hit")
-
-
-def missed(session: Session, miss: Miss) -> CassetteMiss:
-    """Count a request that nothing answers."""
-    session.refused += 1
-    return CassetteMiss(miss.message)

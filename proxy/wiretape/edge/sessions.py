@@ -16,7 +16,15 @@ from wiretape.cassette.pace import PaceOptions
 from wiretape.cassette.performance import Performance, perform
 from wiretape.cassette.show import printable
 from wiretape.cassette.verify import Verifier
-from wiretape.errors import BadRequest, BodyTooLarge, Overloaded, RequestTooLarge, SessionExists, SessionUnknown
+from wiretape.errors import (
+    BadRequest,
+    BodyTooLarge,
+    CassetteMiss,
+    Overloaded,
+    RequestTooLarge,
+    SessionExists,
+    SessionUnknown,
+)
 from wiretape.exchange import Request
 
 SHOWN_MAX = 100
@@ -82,6 +90,7 @@ class Session:
         self.library = library
         self.played = 0
         self.refused = 0
+        self.misses: list[str] = []
         self.verifier = Verifier()
         self._faults = faults(settings.faults)
         self._cursor = library.session(name)
@@ -96,6 +105,13 @@ class Session:
             return self._cursor.find(request, body)
         except BodyTooLarge as error:
             raise RequestTooLarge(str(error)) from error
+
+    def missed(self, miss: Miss) -> CassetteMiss:
+        """Take note of a request that is refused, as nothing answers it."""
+        self.refused += 1
+        if self.refused <= SHOWN_MAX:
+            self.misses.append(miss.message)
+        return CassetteMiss(miss.message)
 
     def find_live(self, request: Request, body: bytes) -> Interaction | None:
         """Look up what a live answer is held against; a request that was never recorded is a difference."""
@@ -126,7 +142,7 @@ class Session:
             drifted=self.verifier.drifted,
             uncompared=self.verifier.uncompared,
             unplayed=len(left),
-            misses=tuple(miss.message for miss in self._cursor.misses[:SHOWN_MAX]),
+            misses=tuple(self.misses),
             drift=self.verifier.drift,
             left=tuple(map(told, left[:SHOWN_MAX])),
             struck=self._faults.struck,
