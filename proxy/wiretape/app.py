@@ -62,6 +62,8 @@ class Outcome(Struct, frozen=True):
     """Why recording stopped before the proxy did."""
     refused: int = 0
     """Requests that no recording answered."""
+    misses: tuple[str, ...] = ()
+    """Why, for the first ones of each session."""
     unplayed: tuple[str, ...] = ()
     """Recorded requests that nobody made."""
     drift: tuple[str, ...] = ()
@@ -244,7 +246,9 @@ class Proxy:
             outcome = replace(outcome, unrecorded=recording.dropped, stopped=recording.reason)
         if sessions is not None:
             left = tuple(printable(f"{one.method} {one.target}") for one in sessions.unplayed())
-            outcome = replace(outcome, refused=sessions.refused, unplayed=left, drift=sessions.drift)
+            outcome = replace(
+                outcome, refused=sessions.refused, misses=sessions.misses, unplayed=left, drift=sessions.drift
+            )
         return outcome
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 
 from wiretape import __version__
@@ -19,7 +20,7 @@ from wiretape.edge.engines.choice import Engines
 from wiretape.edge.modes import Auto, Forward, Record, Replay, Source, Verify
 from wiretape.edge.recording import Recording
 from wiretape.edge.routes import Prefixes
-from wiretape.edge.sessions import Sessions, SessionSettings
+from wiretape.edge.sessions import Chosen, Sessions, SessionSettings
 from wiretape.edge.store import Sealed, load, stem_of, tape_path
 from wiretape.edge.upstream import UpstreamOptions
 from wiretape.errors import ConfigError
@@ -68,7 +69,7 @@ class Sources:
         known = {name: tape_path(stem) for name, stem in stems.items() if name != begins or tape_path(stem).exists()}
         tapes = await asyncio.to_thread(lambda: {name: load(path) for name, path in known.items()})
         settings = SessionSettings(speed=config.speed, pace=config.pace, faults=config.fault)
-        self.sessions = Sessions(partial(_library, tapes, config.redact), config.sessions, settings)
+        self.sessions = Sessions(partial(_chosen, tapes, config.redact), config.sessions, settings)
         return Replay(self.sessions, ", ".join(config.cassette), config.edge.matched_body_max)
 
     def _record(self, behind: tuple[UpstreamOptions, ...]) -> Recording:
@@ -88,7 +89,11 @@ class Sources:
             recording.discard()
 
 
-def _library(tapes: Mapping[str, Tape], redact: RedactOptions, names: tuple[str, ...]) -> Library:
+def _chosen(tapes: Mapping[str, Tape], redact: RedactOptions, names: tuple[str, ...]) -> Chosen:
     if unknown := [name for name in names if name not in tapes]:
         raise ConfigError(f"the proxy replays no cassette {unknown[0]!r}; it replays {', '.join(tapes) or 'none'}")
-    return Library((tapes[name] for name in dict.fromkeys(names or tapes)), redact)
+    sizes = [sum(one.playable for one in tape.interactions) for tape in tapes.values()]
+    held = dict(zip(tapes, map(range, accumulate(sizes, initial=0), accumulate(sizes)), strict=False))
+    wanted = dict.fromkeys(names or tapes)
+    library = Library((tapes[name] for name in wanted), redact)
+    return Chosen(library, [place for name in wanted for place in held[name]])

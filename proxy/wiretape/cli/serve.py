@@ -16,6 +16,7 @@ from msgspec import structs
 
 from wiretape.app import Outcome, Proxy, start_sandbox
 from wiretape.cassette.plan import Mode
+from wiretape.cassette.show import printable
 from wiretape.cli.options import effective, proxy_options
 from wiretape.cli.running import Signals, run, run_loop
 from wiretape.config import Config, Effective, checked
@@ -24,6 +25,8 @@ from wiretape.errors import UsageError
 from wiretape.sandbox.options import SandboxOptions
 
 ANY_KEY = "any-key"
+MISSES_SHOWN = 10
+"""Misses that are told at the end; all are counted."""
 _BETA = {"OpenAI-Beta": "assistants=v2"}
 _GREETER = {"model": "gpt-4o-mini", "name": "Greeter", "instructions": "Greet whoever speaks to you."}
 _CURL = """\
@@ -200,7 +203,7 @@ def _recorded(outcome: Outcome) -> int:
 
 def _verified(outcome: Outcome) -> int:
     if outcome.drift:
-        click.echo("live answers differ from recorded ones:\n" + _indented(outcome.drift), err=True)
+        click.echo("live answers differ from recorded ones:\n" + _indented(map(printable, outcome.drift)), err=True)
     return int(bool(outcome.drift))
 
 
@@ -211,6 +214,7 @@ def _indented(lines: Iterable[str]) -> str:
 def _replayed(outcome: Outcome, *, strict: bool) -> int:
     if outcome.refused:
         click.echo(f"{outcome.refused} requests were refused: no recording answers them", err=True)
+        click.echo(_indented(map(printable, outcome.misses[:MISSES_SHOWN])), err=True)
     if strict and outcome.unplayed:
         click.echo("left unplayed:\n" + _indented(outcome.unplayed), err=True)
     return int(bool(outcome.refused or (strict and outcome.unplayed)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -31,8 +31,16 @@ SHOWN_MAX = 100
 """Misses, differences and unplayed requests that a report tells; there may be more, and the counts say so."""
 NAME_LENGTH_MAX = 120
 
-Libraries = Callable[[tuple[str, ...]], Library]
-"""What cassettes of these names hold, all of them where none is named. Raises ConfigError for one that is not there."""
+
+class Chosen(Struct, frozen=True):
+    """What some of the cassettes hold, and where each of it stands among what all of them hold."""
+
+    library: Library
+    places: Sequence[int]
+
+
+Libraries = Callable[[tuple[str, ...]], Chosen]
+"""Cassettes by their names, all of them where none is named. Raises ConfigError for one that is not there."""
 
 
 class SessionOptions(Struct, frozen=True, kw_only=True):
@@ -84,16 +92,16 @@ class SessionReport(Struct, frozen=True, kw_only=True):
 class Session:
     """One client's way through the cassettes. Raises ConfigError for faults that there are not."""
 
-    def __init__(self, name: str, settings: SessionSettings, library: Library) -> None:
+    def __init__(self, name: str, settings: SessionSettings, chosen: Chosen) -> None:
         self.name = name
         self.settings = settings
-        self.library = library
+        self.chosen = chosen
         self.played = 0
         self.refused = 0
         self.misses: list[str] = []
         self.verifier = Verifier()
         self._faults = faults(settings.faults)
-        self._cursor = library.session(name)
+        self._cursor = chosen.library.session(name)
 
     def instead(self, request: Request) -> Performance | None:
         """What a fault answers before any recording is looked for."""
@@ -131,6 +139,13 @@ class Session:
         """What was recorded and not asked for, in recorded order."""
         return self._cursor.unplayed()
 
+    def places(self) -> set[int]:
+        """Where what it has played stands among what all cassettes hold."""
+        # By identity: numbers are unique within a cassette only, and there may be several.
+        left = {id(one) for one in self.unplayed()}
+        held = zip(self.chosen.places, self.chosen.library.interactions, strict=True)
+        return {place for place, one in held if id(one) not in left}
+
     def report(self) -> SessionReport:
         """What came of it so far."""
         left = self.unplayed()
@@ -161,6 +176,7 @@ class Sessions:
         self._gone_refused = 0
         self._gone_played: set[int] = set()
         self._gone_drift: tuple[str, ...] = ()
+        self._gone_misses: tuple[str, ...] = ()
 
     def session(self, name: str) -> Session:
         """Find or make a session; raises Overloaded."""
@@ -182,23 +198,24 @@ class Sessions:
         if not 0 < len(name) <= NAME_LENGTH_MAX:
             raise BadRequest(f"a session's name has 1 to {NAME_LENGTH_MAX} characters; this one has {len(name)}")
         named = settings.cassettes
-        library = await asyncio.to_thread(self._libraries, named) if named else self._all
+        chosen = await asyncio.to_thread(self._libraries, named) if named else self._all
         if name in self._sessions:
             raise SessionExists(f"there is a session {name!r} already: reset or delete it, or take another name")
-        return self._made(name, settings, library)
+        return self._made(name, settings, chosen)
 
     def reset(self, name: str) -> Session:
         """Let a session begin anew, with the settings that it had; raises SessionUnknown."""
         old = self.known(name)
         self.delete(name)
-        return self._made(name, old.settings, old.library)
+        return self._made(name, old.settings, old.chosen)
 
     def delete(self, name: str) -> None:
         """Forget a session, but not what it played and missed; raises SessionUnknown."""
         session = self.known(name)
         self._gone_refused += session.refused
-        self._gone_played |= _played(session)
+        self._gone_played |= session.places()
         self._gone_drift = (*self._gone_drift, *session.verifier.drift)[:SHOWN_MAX]
+        self._gone_misses = (*self._gone_misses, *session.misses)[:SHOWN_MAX]
         del self._sessions[name]
 
     @property
@@ -207,27 +224,27 @@ class Sessions:
         return self._gone_refused + sum(session.refused for session in self._sessions.values())
 
     @property
+    def misses(self) -> tuple[str, ...]:
+        """Why requests were refused; of each session, and of those that are gone, the first 100."""
+        return (*self._gone_misses, *(line for one in self._sessions.values() for line in one.misses))
+
+    @property
     def drift(self) -> tuple[str, ...]:
         """Differences, over all sessions there ever were; of each, and of those that are gone, the first 100."""
         return (*self._gone_drift, *(line for one in self._sessions.values() for line in one.verifier.drift))
 
-    def unplayed(self) -> Iterable[Interaction]:
+    def unplayed(self) -> list[Interaction]:
         """Give what no session played, in recorded order."""
-        played = self._gone_played.union(*map(_played, self._sessions.values()))
-        return (one for one in self._all.interactions if id(one) not in played)
+        played = self._gone_played.union(*(session.places() for session in self._sessions.values()))
+        return [one for place, one in enumerate(self._all.library.interactions) if place not in played]
 
-    def _made(self, name: str, settings: SessionSettings, library: Library) -> Session:
+    def _made(self, name: str, settings: SessionSettings, chosen: Chosen) -> Session:
         if len(self._sessions) >= self._options.sessions_max:
             raise Overloaded(f"{self._options.sessions_max} sessions are open (sessions_max)")
-        made = self._sessions[name] = Session(name, settings, library)
+        made = self._sessions[name] = Session(name, settings, chosen)
         return made
 
 
 def told(interaction: Interaction) -> str:
     """A recorded request in a line."""
     return printable(f"#{interaction.index} {interaction.method} {interaction.target}")
-
-
-def _played(session: Session) -> set[int]:
-    # By identity: numbers are unique within a cassette only, and there may be several.
-    return {id(one) for one in session.library.interactions} - {id(one) for one in session.unplayed()}
