@@ -20,7 +20,7 @@ from wiretape.errors import CassetteError
 
 KEY = "sk-wiretape-needs-no-key"
 """What OPENAI_API_KEY is set to where any key will do: it opens nothing."""
-_NO_PROXY = "127.0.0.1,localhost,::1"
+_LOOPBACK = "127.0.0.1,localhost,::1"
 T = TypeVar("T")
 
 
@@ -149,9 +149,18 @@ class Taped:
         """What a client's environment is to say: base URL, a key where none is needed or there, loopback direct."""
         config = self._proxy.config
         key = "" if config.mode is Mode.REPLAY or config.upstream == SANDBOX else environ.get("OPENAI_API_KEY", "")
-        direct = ",".join(filter(None, (environ.get("NO_PROXY") or environ.get("no_proxy"), _NO_PROXY)))
+        direct = no_proxy(environ)
         ours = {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": key or KEY}
         return {**ours, "NO_PROXY": direct, "no_proxy": direct}
+
+
+def no_proxy(environ: Mapping[str, str]) -> str:
+    """What lets clients go straight to the loopback, and to where they went straight before.
+
+    Both spellings are joined: clients read one or the other.
+    """
+    known = (environ.get(name) for name in ("NO_PROXY", "no_proxy"))
+    return ",".join(dict.fromkeys(filter(None, (*known, _LOOPBACK))))
 
 
 def _config(wanted: Wanted, environ: Mapping[str, str]) -> Config:
