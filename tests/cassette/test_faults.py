@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from openai.types.beta.threads import Run
 
 from support.golden import FOLDER
@@ -117,7 +118,8 @@ def test_drop_and_duplicate_change_one_event_and_its_time_is_its_own(
 @pytest.mark.parametrize("by", ["failed", "expired", "incomplete", "error"])
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda one: one.target.rpartition("/")[2])
 def test_another_end_is_a_legal_one(stream: Interaction, by: str) -> None:
-    ended = struck(f"end:by={by}", perform(stream))
+    ended = struck(f"end:by={by}", replace(perform(stream), how=Ended.CLIENT_LEFT))
+    assert ended.how is Ended.COMPLETE
     assert [str(one) for one in findings(ended.body) if one.severity == "error"] == []
     assert [event.name for event in ended.events[-2:]] == ["error" if by == "error" else f"thread.run.{by}", "done"]
     if by != "error":

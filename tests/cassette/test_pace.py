@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from wiretape.cassette.format import Interaction
-from wiretape.cassette.pace import PaceOptions, fits, schedule
+from wiretape.cassette.pace import PIECE_BYTES, PaceOptions, fits, schedule
 
 BODY = b"first second"
 
@@ -15,13 +15,17 @@ def answer(chunks: tuple[tuple[int, int], ...], frames: tuple[int, ...] = (), bo
     return Interaction(index=1, method="GET", target="/", status=200, body=body, chunks=chunks, frames=frames)
 
 
-@pytest.mark.parametrize(
-    ("speed", "offsets"), [(1, [0.35, 0.362]), (2, [0.175, 0.181]), (0, [0, 0]), (0.5, [0.7, 0.724])]
-)
+@pytest.mark.parametrize(("speed", "offsets"), [(1, [0.35, 0.362]), (2, [0.175, 0.181]), (0.5, [0.7, 0.724])])
 def test_pieces_leave_at_their_recorded_offset(speed: float, offsets: list[float]) -> None:
     found = schedule(answer(((350, 6), (12, 6))), speed)
     assert [data for _, data in found] == [b"first ", b"second"]
     assert [offset for offset, _ in found] == pytest.approx(offsets)
+
+
+def test_at_speed_0_all_leaves_at_once_in_pieces_as_large_as_one_write_may_be() -> None:
+    assert schedule(answer(((350, 6), (12, 6))), 0) == [(0, BODY)]
+    long = bytes(PIECE_BYTES + 1)
+    assert schedule(answer(((350, len(long)),), body=long), 0) == [(0, long[:-1]), (0, long[-1:])]
 
 
 def test_an_empty_reads_gap_goes_to_the_next() -> None:
@@ -92,4 +96,4 @@ def test_a_recording_without_times_keeps_the_stated_ones() -> None:
     stated = PaceOptions(unknown_first_s=1, unknown_gap_s=0.5)
     assert [offset for offset, _ in schedule(imported, 2, stated)] == pytest.approx([0.5, 0.75, 1.0])
     assert [offset for offset, _ in schedule(replace(imported, frames=()), 1, stated)] == [1.0]
-    assert [offset for offset, _ in schedule(imported, 0, stated)] == [0, 0, 0]
+    assert schedule(imported, 0, stated) == [(0, BODY)]

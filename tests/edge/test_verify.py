@@ -14,7 +14,7 @@ from wiretape.cassette.plan import Mode
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.store import write_tape
 
-LIST = b"GET /api/sessions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+REPORT = b"GET /api/sessions/default HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 JSON = ((b"Content-Type", b"application/json"),)
 
 
@@ -40,11 +40,11 @@ async def verified(stem: str, answer: bytes, edge: EdgeOptions | None = None) ->
     async with serving(script) as url, proxied(url, **settings) as proxy:
         got = await exchange(proxy.traffic.url, post("/x"))
         told = await exchange(
-            proxy.admin.url, b"GET /api/sessions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            proxy.admin.url, b"GET /api/sessions/default HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         )
         outcome = await proxy.close()
     assert (outcome.refused, outcome.sealed) == (0, None)
-    (shown,) = json.loads(told.partition(b"\r\n\r\n")[2])
+    shown = json.loads(told.partition(b"\r\n\r\n")[2])
     return got, outcome.drift, shown["report"]["uncompared"]
 
 

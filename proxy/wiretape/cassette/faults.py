@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from wiretape.cassette.chance import draws
 from wiretape.cassette.format import Ended
@@ -107,7 +108,8 @@ class End(Fault, frozen=True, kw_only=True):
         ended = next((event for event in performance.events if event.name in _RUN_ENDS), None)
         if ended is None:
             return None
-        return performance.spliced(ended.start, len(performance.body), _end(ended, self.by) + DONE)
+        whole = replace(performance, how=Ended.COMPLETE)
+        return whole.spliced(ended.start, len(performance.body), _end(ended, self.by) + DONE)
 
 
 class Answer(Fault, frozen=True, kw_only=True):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, repeat
 
 from msgspec import Struct
 
 from wiretape.cassette.chance import draws
 from wiretape.cassette.format import Interaction
 
+PIECE_BYTES = 64 << 10
+"""Bytes that are written at once where nothing waits."""
 _MS_PER_S = 1000
 
 Piece = tuple[float, bytes]
@@ -36,12 +38,16 @@ def schedule(interaction: Interaction, speed: float, options: PaceOptions | None
     """The pieces of an answer with their times; `speed` 1 is as recorded, 2 twice as fast, 0 at once.
 
     The pieces are the recorded reads. Where those no longer fit the body, after an edit, they are its frames, at
-    the recorded first gap and then evenly over the recorded length; where no times are known, at the stated ones.
+    the recorded first gap and then evenly over the recorded length; where no times are known, at the stated ones. At
+    speed 0 they are as large as one write may be.
     """
+    if speed <= 0:
+        body = interaction.body
+        return [(0.0, body[start : start + PIECE_BYTES]) for start in range(0, len(body), PIECE_BYTES)]
     options = options or PaceOptions()
     pieces = list(_pieces(interaction, options))
     offsets_ms = accumulate(_bent((gap for gap, _ in pieces), speed, options, interaction.index))
-    scale = 1 / (_MS_PER_S * speed) if speed > 0 else 0.0
+    scale = 1 / (_MS_PER_S * speed)
     return [(offset_ms * scale, data) for offset_ms, (_, data) in zip(offsets_ms, pieces, strict=True)]
 
 
@@ -53,7 +59,8 @@ def fits(interaction: Interaction) -> bool:
 def _bent(gaps_ms: Iterator[float], speed: float, options: PaceOptions, index: int) -> Iterator[float]:
     """The gaps in recorded milliseconds: longer by chance, then cut at the bound, which is one of real time."""
     bound_ms = math.inf if options.gap_max_s is None else options.gap_max_s * _MS_PER_S * speed
-    for gap_ms, chance in zip(gaps_ms, draws(options.seed, index), strict=False):
+    chances = draws(options.seed, index) if options.jitter else repeat(0.0)
+    for gap_ms, chance in zip(gaps_ms, chances, strict=False):
         yield min(gap_ms * (1 + options.jitter * chance), bound_ms)
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from wiretape.edge.checks import number_problems
 from wiretape.edge.routes import SESSION_PREFIX
-from wiretape.edge.sessions import Session, SessionReport, Sessions, SessionSettings
+from wiretape.edge.sessions import Session, SessionCounts, Sessions, SessionSettings
 from wiretape.errors import BadRequest, ConfigError, SessionUnknown
 
 PATH = "/api/sessions"
@@ -27,10 +27,10 @@ class Wanted(SessionSettings, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Shown(Struct, frozen=True):
-    """A session's report, and where its client has to send its requests."""
+    """What a session has come to, and where its client has to send its requests; a list tells counts alone."""
 
     base_url: str
-    report: SessionReport
+    report: SessionCounts
 
 
 class SessionApi:
@@ -53,7 +53,7 @@ class SessionApi:
         ]
 
     async def _list(self, _: web.Request) -> web.Response:
-        return _json([self._shown(one) for one in self._sessions.reports()] if self._sessions else [])
+        return _json([self._shown(one) for one in self._sessions.counts()] if self._sessions else [])
 
     async def _create(self, request: web.Request) -> web.Response:
         wanted = _wanted(await request.read())
@@ -99,7 +99,7 @@ class SessionApi:
     def _told(self, session: Session, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
         return _json(self._shown(session.report()), status)
 
-    def _shown(self, report: SessionReport) -> Shown:
+    def _shown(self, report: SessionCounts) -> Shown:
         return Shown(f"{self._traffic_url()}{SESSION_PREFIX}{quote(report.name, safe='')}/v1", report)
 
 

@@ -62,17 +62,22 @@ class SessionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Of the cassettes that the proxy replays, those that this session knows; none is all."""
 
 
-class SessionReport(Struct, frozen=True, kw_only=True):
-    """What a session has come to. Requests are told as they are stored, so nothing secret is in them."""
+class SessionCounts(Struct, frozen=True, kw_only=True):
+    """How much a session has come to."""
 
     name: str
-    settings: SessionSettings
     played: int
     """Requests that a recording answered; in `verify`, that were compared with one."""
     refused: int
     """Requests that no recording answered."""
     drifted: int
     """Differences between live and recorded answers (`verify`)."""
+
+
+class SessionReport(SessionCounts, frozen=True, kw_only=True):
+    """What a session has come to. Requests are told as they are stored, so nothing secret is in them."""
+
+    settings: SessionSettings
     uncompared: int
     """Live answers that were not held against anything: cut short, too large, or in a coding not known (`verify`)."""
     unplayed: int
@@ -146,6 +151,11 @@ class Session:
         held = zip(self.chosen.places, self.chosen.library.interactions, strict=True)
         return {place for place, one in held if id(one) not in left}
 
+    def counts(self) -> SessionCounts:
+        """How much came of it so far; costs the same however long the recording is."""
+        drifted = self.verifier.drifted
+        return SessionCounts(name=self.name, played=self.played, refused=self.refused, drifted=drifted)
+
     def report(self) -> SessionReport:
         """What came of it so far."""
         left = self.unplayed()
@@ -185,6 +195,10 @@ class Sessions:
     def reports(self) -> list[SessionReport]:
         """All of them, in the order in which they came to be."""
         return [session.report() for session in self._sessions.values()]
+
+    def counts(self) -> list[SessionCounts]:
+        """How much came of each, in the order in which they came to be."""
+        return [session.counts() for session in self._sessions.values()]
 
     def known(self, name: str) -> Session:
         """Find a session; raises SessionUnknown."""
