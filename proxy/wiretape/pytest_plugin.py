@@ -69,6 +69,7 @@ class Open:
 
 
 _OPEN = pytest.StashKey[Open]()
+_PORT = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -212,11 +213,14 @@ def _opened(item: pytest.Item, marked: Marked, opened: ExitStack) -> Taped:
 
     folder = Path(item.config.getoption("--wiretape-dir") or item.path.parent / "cassettes").absolute()
     stems = tuple(str(folder / name) for name in marked.cassettes)
-    wanted = Wanted(stems=stems, mode=MODES[marked.mode], speed=marked.speed, faults=marked.faults)
+    # The port of the test before, where it is free: an application may keep one client for all tests.
+    wanted = Wanted(stems, MODES[marked.mode], marked.speed, marked.faults, item.config.stash.get(_PORT, 0))
     try:
-        return opened.enter_context(taped(wanted, os.environ, lost=_fail))
+        tape = opened.enter_context(taped(wanted, os.environ, lost=_fail))
     except UsageError as error:
         raise pytest.fail.Exception(f"wiretape: {error}\n{_hint(item)}", pytrace=False) from None
+    item.config.stash[_PORT] = tape.port
+    return tape
 
 
 def _fail(problem: str) -> None:

@@ -8,15 +8,17 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from wiretape.app import Outcome, Proxy
 from wiretape.cassette.plan import Mode
 from wiretape.config import SANDBOX, Config, load
 from wiretape.edge.sessions import SessionReport, told
 from wiretape.edge.store import tape_path
-from wiretape.errors import CassetteError
+from wiretape.errors import CassetteError, ConfigError
 
 KEY = "sk-wiretape-needs-no-key"
 """What OPENAI_API_KEY is set to where any key will do: it opens nothing."""
@@ -40,6 +42,8 @@ class Wanted(Struct, frozen=True):
     speed: float = 0.0
     faults: tuple[str, ...] = ()
     """Left aside where no cassette answers."""
+    port: int = 0
+    """Where to listen on the loopback if it is free; 0 is anywhere."""
 
 
 class Problems(Struct, frozen=True):
@@ -74,9 +78,8 @@ def taped(wanted: Wanted, environ: Mapping[str, str], lost: Callable[[str], None
     Settings come from `wiretape.toml` and `WIRETAPE_*` variables too, the upstream above all. Raises the errors of
     configuration and cassettes.
     """
-    config = _config(wanted, environ)
     with looping("wiretape") as run:
-        proxy = run(Proxy.start(config, environ={}))
+        proxy = run(_started(wanted, environ))
         try:
             yield Taped(proxy, run)
         finally:
@@ -95,6 +98,7 @@ class Taped:
         """What an SDK takes as its base URL; `OPENAI_BASE_URL` says the same."""
         self.session = "default"
         """The session of clients that name none; `{url}/s/<name>/v1` is another one, with a cursor of its own."""
+        self.port = urlsplit(self.url).port or 0
         self.mode = proxy.config.mode.value
         self.cassettes = [tape_path(Path(stem)) for stem in proxy.config.cassette]
         self._proxy = proxy
@@ -163,12 +167,21 @@ def no_proxy(environ: Mapping[str, str]) -> str:
     return ",".join(dict.fromkeys(filter(None, (*known, _LOOPBACK))))
 
 
+async def _started(wanted: Wanted, environ: Mapping[str, str]) -> Proxy:
+    try:
+        return await Proxy.start(_config(wanted, environ), environ={})
+    except ConfigError:
+        if not wanted.port:
+            raise
+    return await Proxy.start(_config(replace(wanted, port=0), environ), environ={})
+
+
 def _config(wanted: Wanted, environ: Mapping[str, str]) -> Config:
     mode = Mode(wanted.mode)
     played = {"speed": wanted.speed, "fault": wanted.faults} if mode.asks else {}
     cassette = {} if mode is Mode.FORWARD else {"cassette": _there(wanted.stems, mode)}
-    ours = {"listen": "127.0.0.1:0", "admin": "127.0.0.1:0", "ledger": "none", "drain_s": 0.0, "mode": mode.value}
-    return load({**ours, **played, **cassette}, environ).config
+    listens = {"listen": f"127.0.0.1:{wanted.port}", "admin": "127.0.0.1:0", "drain_s": 0.0}
+    return load({**listens, "ledger": "none", "mode": mode.value, **played, **cassette}, environ).config
 
 
 def _there(stems: tuple[str, ...], mode: Mode) -> tuple[str, ...]:
