@@ -209,3 +209,8 @@ def test_any_file_is_a_configuration_or_one_clear_error(text: str) -> None:
         file.flush()
         with contextlib.suppress(ConfigError):
             load({}, {}, Path(file.name))
+
+
+def test_faults_in_the_environment_stand_between_commas() -> None:
+    environ = {"WIRETAPE_MODE": "replay", "WIRETAPE_CASSETTE": "a", "WIRETAPE_FAULT": "cut:after=3:on=/runs, recut"}
+    assert load({}, environ).config.fault == ("cut:after=3:on=/runs", "recut")

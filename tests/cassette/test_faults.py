@@ -182,3 +182,20 @@ def test_faults_strike_in_order_where_and_as_often_as_told() -> None:
     assert [data(one) for one in (first, second, elsewhere)] == [[b"b", b"b"], [b"a", b"a", b"b"], [b"a", b"a", b"b"]]
     assert [one.times for one in session.struck] == [1, 3]
     assert Faults().struck == ()
+
+
+WORDS = (
+    "cut:after=2", "cut:after=1:inside=json", "stall:after=4", "stall:after=1:for_s=2", "drop:event=1", "drop:event=3",
+    "duplicate:event=2", "end:by=failed", "end:by=error", "recut:bytes_max=7", "recut:seed=3", "answer",
+)  # fmt: skip
+
+
+@given(some_stream, st.lists(st.sampled_from(WORDS), max_size=5))
+def test_any_faults_in_any_order_give_a_performance_that_can_be_served_and_the_same_one_again(
+    stream: Performance, words: list[str]
+) -> None:
+    first, again = [faults(words).on("/runs", stream) for _ in range(2)]
+    assert first == again
+    assert all(data for _, data in first.pieces)
+    assert all(earlier[0] <= later[0] for earlier, later in pairwise(first.pieces))
+    assert (first.status, first.headers) == (stream.status, stream.headers)

@@ -232,10 +232,16 @@ async def test_auto_never_forwards_a_request_that_names_a_replayed_id(tmp_path: 
         index=1, method="POST", target="/v1/threads", status=200, how=Ended.COMPLETE,
         headers=((b"Content-Type", b"application/json"),), body=f'{{"id": "{thread}"}}'.encode(),
     )  # fmt: skip
-    async with proxied("http://127.0.0.1:1", mode=Mode.AUTO, cassette=(taped(tmp_path, made),)) as proxy:
+    settings = {"cassette": (taped(tmp_path, made),), "edge": EdgeOptions(matched_body_max=10)}
+    async with proxied("http://127.0.0.1:1", mode=Mode.AUTO, **settings) as proxy:
         await exchange(proxy.traffic.url, get("/v1/threads").replace(b"GET", b"POST"))
         got = await exchange(proxy.traffic.url, get(f"/v1/threads/{thread}"))
+        large = get(f"/v1/threads/{thread}/messages", "Content-Length: 11").replace(b"GET", b"POST") + b"x" * 11
+        refused = await exchange(proxy.traffic.url, large)
+        tried = await exchange(proxy.traffic.url, large.replace(thread.encode(), b"other"))
     assert got.startswith(b"HTTP/1.1 501 ")
+    assert refused.startswith(b"HTTP/1.1 501 ")
+    assert tried.startswith(b"HTTP/1.1 502 ")
 
 
 async def test_rewrite_records_anew_over_an_old_cassette(tmp_path: Path) -> None:

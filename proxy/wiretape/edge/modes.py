@@ -139,6 +139,7 @@ class Auto:
         try:
             found = session.find(request, await upload.hold(self._replay.body_max))
         except RequestTooLarge:
+            _refuse_replayed(session, request)
             opened = await self._record.unrecorded(request, upload, tee, meter)
             return Opened(opened.answer, "miss")
         match plan(Mode.AUTO, found):
@@ -170,6 +171,13 @@ class Verify(Forward):
             tee.add(Comparing(session.verifier, recorded, self._replay.body_max))
         opened = await super().open(request, upload, tee, meter)
         return Opened(opened.answer, "miss" if recorded is None else "hit")
+
+
+def _refuse_replayed(session: Session, request: Request) -> None:
+    """Refuse a request whose body is not looked at where its target names what only the recording knows."""
+    found = session.find(request, b"")
+    if isinstance(found, Miss) and found.replayed_id is not None:
+        raise session.missed(found)
 
 
 def play(session: Session, interaction: Interaction, upload: Upload) -> Opened:
