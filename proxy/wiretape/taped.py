@@ -143,8 +143,11 @@ class Taped:
         assert not problems.count, problems.text  # noqa: S101  as above
 
     def problems(self, *, played_all: bool = False) -> Problems:
-        """What was refused or has drifted; with `played_all` also what was not played."""
-        left = self.unplayed if played_all else []
+        """What was refused or has drifted; with `played_all` also what was not played, where cassettes answer.
+
+        A live run may be polled more or less often than the recorded one was.
+        """
+        left = self.unplayed if played_all and self._proxy.config.mode.asks else []
         found = (("request", "refused", self.misses), ("answer", "drifted", self.drift), ("request", "not made", left))
         paragraphs = [_paragraph(*one) for one in found if one[-1]]
         return Problems(sum(len(lines) for *_, lines in found), "\n".join([*paragraphs, *map(_named, self.cassettes)]))
