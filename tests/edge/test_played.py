@@ -61,6 +61,14 @@ def test_no_piece_leaves_early_and_a_late_one_makes_no_other_late(
         free_s = at_s + taken_s
 
 
+async def test_a_first_piece_that_waits_for_nothing_leaves_with_the_head() -> None:
+    at_once, later, empty = Played(performance(0, 0)), Played(performance(0.1)), Played(performance())
+    first = at_once.taken()
+    assert first is not None
+    assert [first.data] + [chunk.data async for chunk in at_once.chunks()] == [b"x", b"x"]
+    assert (later.taken(), empty.taken()) == (None, None)
+
+
 async def test_it_ends_as_it_was_to_end() -> None:
     torn = Played(performance(0, how=Ended.UPSTREAM_FAILED)).chunks()
     assert (await anext(torn)).data == b"x"

@@ -13,6 +13,7 @@ from wiretape.cassette.format import Ended, Header, Interaction, Tape
 from wiretape.cassette.plan import Mode
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.store import write_tape
+from wiretape.telemetry.options import TelemetryOptions
 
 REPORT = b"GET /api/sessions/default HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 JSON = ((b"Content-Type", b"application/json"),)
@@ -72,6 +73,19 @@ async def test_another_shape_is_told_and_the_client_gets_what_is_live(tmp_path: 
     got, drift, _ = await verified(taped(tmp_path), whole(b'{"a": "1"}'))
     assert got.endswith(b'{"a": "1"}')
     assert drift == ("#1 POST /x: $.a: recorded number, live string",)
+
+
+async def test_it_compares_where_nothing_else_looks_on(tmp_path: Path) -> None:
+    off = {"telemetry": TelemetryOptions(enabled=False), "mode": Mode.VERIFY, "cassette": (taped(tmp_path),)}
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(whole(b'{"a": "1"}'))
+
+    async with serving(script) as url, proxied(url, **off) as proxy:
+        await exchange(proxy.traffic.url, post("/x"))
+        outcome = await proxy.close()
+    assert outcome.drift == ("#1 POST /x: $.a: recorded number, live string",)
 
 
 async def test_a_compressed_answer_is_compared_by_what_it_says(tmp_path: Path) -> None:

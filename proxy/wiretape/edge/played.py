@@ -45,7 +45,8 @@ class Played:
     """A performance as an answer. Each piece waits for its own deadline: never early, and no drift adds up."""
 
     def __init__(self, performance: Performance, clock: Clock | None = None) -> None:
-        self._performance = performance
+        self._pieces = list(performance.pieces)
+        self._how = performance.how
         self._clock = clock or Steady()
         status = performance.status
         self.head = Head(status, performance.headers, time.monotonic_ns(), responses.get(status, ""))
@@ -53,12 +54,12 @@ class Played:
     async def chunks(self) -> AsyncIterator[Chunk]:
         """Give the pieces, each when its time has come, counted from the first call."""
         begun_s = self._clock.now_s()
-        for offset_s, data in self._performance.pieces:
+        for offset_s, data in self._pieces:
             await self._until(begun_s + offset_s)
             yield Chunk(data, time.monotonic_ns())
-        if self._performance.how is Ended.UPSTREAM_FAILED:
+        if self._how is Ended.UPSTREAM_FAILED:
             raise UpstreamTorn("the recorded answer broke off here")
-        if self._performance.how is Ended.CLIENT_LEFT:
+        if self._how is Ended.CLIENT_LEFT:
             # What came next was never recorded: silence until the client goes.
             await asyncio.get_running_loop().create_future()
 
@@ -67,8 +68,11 @@ class Played:
             await self._clock.sleep(wait_s)
 
     def taken(self) -> Chunk | None:
-        """Give nothing: each piece has its time."""
-        return None
+        """Give the first piece where it waits for nothing, so that it leaves with the head."""
+        if not self._pieces or self._pieces[0][0] > 0:
+            return None
+        (_, data), *self._pieces = self._pieces
+        return Chunk(data, time.monotonic_ns())
 
     def close(self) -> None:
         """Have nothing to let go."""
