@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.proxied import proxied
-from support.raw import Connection, exchange, serving
+from support.raw import Connection, answering_new, exchange, serving
 from support.scenarios import asking, sandboxed, text_run
 from wiretape.cassette.format import Ended, Header, Interaction, Tape
 from wiretape.cassette.plan import Mode
@@ -198,15 +198,8 @@ async def test_a_body_that_decodes_to_too_much_is_a_413(tmp_path: Path) -> None:
 
 async def test_auto_plays_what_it_knows_and_records_what_it_does_not(tmp_path: Path) -> None:
     asked: list[bytes] = []
-
-    async def script(connection: Connection) -> None:
-        while True:
-            head, _ = await connection.request()
-            asked.append(head.split()[1])
-            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nnew")
-
     stem = taped(tmp_path, streamed("/known"))
-    async with serving(script) as url, proxied(url, mode=Mode.AUTO, cassette=(stem,)) as proxy:
+    async with serving(answering_new(asked)) as url, proxied(url, mode=Mode.AUTO, cassette=(stem,)) as proxy:
         known = await exchange(proxy.traffic.url, get("/known"))
         new = await exchange(proxy.traffic.url, get("/new"))
         outcome = await proxy.close()

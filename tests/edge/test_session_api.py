@@ -11,7 +11,7 @@ import pytest
 from yarl import URL
 
 from support.proxied import proxied
-from support.raw import Connection, serving
+from support.raw import answering_new, serving
 from wiretape.app import Proxy
 from wiretape.cassette.chance import draws
 from wiretape.cassette.format import Ended, Header, Interaction, Tape
@@ -218,15 +218,11 @@ async def test_sixty_four_sessions_at_once_get_what_each_would_get_alone(tmp_pat
 
 async def test_faults_strike_in_auto_as_well(tmp_path: Path) -> None:
     asked: list[bytes] = []
-
-    async def script(connection: Connection) -> None:
-        while True:
-            head, _ = await connection.request()
-            asked.append(head.split()[1])
-            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nnew")
-
     stem = taped(tmp_path, "tape", one(1, "/n", b"1"))
-    async with serving(script) as url, proxied(url, mode=Mode.AUTO, cassette=(stem,), fault=("answer",)) as proxy:
+    async with (
+        serving(answering_new(asked)) as url,
+        proxied(url, mode=Mode.AUTO, cassette=(stem,), fault=("answer",)) as proxy,
+    ):
         async with asking(proxy) as (_, client):
             async with client.post(f"{proxy.traffic.url}/n") as got:
                 assert got.status == 429
@@ -235,13 +231,9 @@ async def test_faults_strike_in_auto_as_well(tmp_path: Path) -> None:
 
 
 async def test_auto_plays_several_cassettes_and_records_to_the_first(tmp_path: Path) -> None:
-    async def script(connection: Connection) -> None:
-        await connection.request()
-        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nnew")
-
     known = (taped(tmp_path, "a", one(1, "/a", b"a")), taped(tmp_path, "b", one(1, "/b", b"b")))
     stems = (str(tmp_path / "new"), *known)
-    async with serving(script) as url, proxied(url, mode=Mode.AUTO, cassette=stems) as proxy:
+    async with serving(answering_new([])) as url, proxied(url, mode=Mode.AUTO, cassette=stems) as proxy:
         async with asking(proxy) as (_, client):
             assert [await say(client, proxy.traffic.url, path) for path in ("/b", "/a", "/c")] == ["b", "a", "new"]
         outcome = await proxy.close()
