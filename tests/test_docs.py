@@ -16,8 +16,8 @@ from support.certificates import Authority
 from support.command import environment, running, start
 from wiretape import errors
 from wiretape.cassette.fault_words import KINDS, parse
-from wiretape.cassette.pace import PaceOptions
 from wiretape.cassette.lint import RULES
+from wiretape.cassette.pace import PaceOptions
 from wiretape.cassette.plan import Mode
 from wiretape.cli.cassette import cassette
 from wiretape.config import Config, load, upstreams
