@@ -82,6 +82,11 @@ def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
         ),
         ("drain_s = 'soon'", "Expected `float`, got `str` - at `$.drain_s`"),
         ("listen = ", "is no TOML"),
+        ('[match]\nignore = ["a["]', "the rule 'a[' is no place: a JSON path such as messages[*].id, query:name"),
+        ('[match]\nignore = ["query:"]', "the rule 'query:' names no query; write query:name"),
+        ('[match]\nnormalise = { a = "colour" }', "Invalid enum value 'colour'"),
+        ('[match]\nignored = ["a"]', "unknown setting match.ignored; did you mean match.ignore?"),
+        ('polls = "never"', "Invalid enum value 'never'"),
         ("drain_s = -1.0", "drain_s must be a number that is not negative; got -1"),
         ("drain_s = nan", "drain_s must be a number that is not negative; got nan"),
         ("[edge]\nstreams_max = -1", "edge.streams_max must be a number that is not negative; got -1"),
@@ -129,7 +134,11 @@ def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
         ("speed = -1.0", "speed must be a number that is not negative; got -1"),
         ("mode = 'record'", "mode record takes one cassette (--cassette); 0 given"),
         ("mode = 'replay'", "mode replay takes at least one cassette (--cassette); 0 given"),
-        ("mode = 'verify'", "Invalid enum value 'verify' - at `$.mode`"),
+        ("mode = 'verify'", "mode verify takes at least one cassette (--cassette); 0 given"),
+        ("mode = 'listen'", "Invalid enum value 'listen' - at `$.mode`"),
+        ("fault = ['cut']", "a fault (--fault) is for answers from a cassette; mode forward gives none"),
+        ("mode = 'replay'\ncassette = ['a']\nfault = ['cutt']", "there is no fault 'cutt'; known are answer, cut"),
+        ("pace.jitter = -1", "pace.jitter must be a number that is not negative; got -1"),
         ("profile = 'production'", "profile production demands an upstream (--upstream URL)"),
         ("profile = 'production'\nmode = 'replay'\ncassette = ['a']", "profile production refuses mode replay"),
         ("upstream = 'ftp://x'", "an upstream is `sandbox`, or a URL with http:// or https://"),
@@ -146,6 +155,7 @@ PRODUCTION = {
     Mode.FORWARD: None,
     Mode.RECORD: None,
     Mode.REWRITE: None,
+    Mode.VERIFY: None,
     Mode.REPLAY: "profile production refuses mode replay: production must not be served from recordings",
     Mode.AUTO: "profile production refuses mode auto: production must not be served from recordings",
 }
@@ -204,3 +214,8 @@ def test_any_file_is_a_configuration_or_one_clear_error(text: str) -> None:
         file.flush()
         with contextlib.suppress(ConfigError):
             load({}, {}, Path(file.name))
+
+
+def test_faults_in_the_environment_stand_between_commas() -> None:
+    environ = {"WIRETAPE_MODE": "replay", "WIRETAPE_CASSETTE": "a", "WIRETAPE_FAULT": "cut:after=3:on=/runs, recut"}
+    assert load({}, environ).config.fault == ("cut:after=3:on=/runs", "recut")

@@ -3,26 +3,32 @@
 import asyncio
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from msgspec import convert
 
 from support.certificates import Authority
-from support.command import environment, start
+from support.command import environment, running, start
 from wiretape import errors
+from wiretape.cassette.fault_words import KINDS, parse
 from wiretape.cassette.lint import RULES
+from wiretape.cassette.pace import PaceOptions
 from wiretape.cassette.plan import Mode
 from wiretape.cli.cassette import cassette
 from wiretape.config import Config, load, upstreams
+from wiretape.pytest_plugin import SETTINGS
 from wiretape.sandbox.acts import VERBS, read
 from wiretape.telemetry.vocabulary import INSTRUMENTS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
+TESTING = (ROOT / "docs" / "testing.md").read_text("utf-8")
 SANDBOX = (ROOT / "docs" / "sandbox.md").read_text("utf-8")
 
 
@@ -69,6 +75,13 @@ async def test_the_commands_of_the_cassettes_page_work_as_printed(tmp_path: Path
     assert ran.stdout.decode().splitlines()[-1] == "4 interactions in cassettes/again.tape.jsonl"
 
 
+def test_the_settings_that_the_cassettes_page_prints_are_valid(tmp_path: Path) -> None:
+    printed = blocks((ROOT / "docs" / "cassette.md").read_text("utf-8"), "toml")
+    (about_matching,) = [block for block in printed if "[match]" in block]
+    (tmp_path / "wiretape.toml").write_text(about_matching)
+    assert load({}, {}, tmp_path / "wiretape.toml").config.match.misses_max == 20
+
+
 async def test_the_commands_of_the_sandboxs_page_start_one(tmp_path: Path) -> None:
     """With the script that the page prints."""
     (tmp_path / "rehearsal.toml").write_text(blocks(SANDBOX, "toml")[0], "utf-8")
@@ -98,6 +111,41 @@ def test_the_sandboxs_page_explains_every_act_as_it_is_told() -> None:
     assert all(read(one, "row") for one in told)
 
 
+def test_the_testing_pages_example_records_and_replays_as_printed(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(blocks(TESTING, "python")[0], "utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = ignore::DeprecationWarning\n")
+    for command in blocks(TESTING, "sh")[0].splitlines():
+        asked = [sys.executable, "-m", *command.split(), "-q", "-p", "no:cacheprovider"]
+        ran = subprocess.run(asked, cwd=tmp_path, env=environment(tmp_path), capture_output=True, check=False)
+        assert b"2 passed" in ran.stdout, ran.stdout.decode()
+    assert (tmp_path / "cassettes" / "greeting.tape.jsonl").exists()
+
+
+async def test_the_testing_pages_calls_of_the_admin_listener_work(tmp_path: Path) -> None:
+    if not shutil.which("curl"):
+        pytest.skip("curl is not here")
+    shutil.copytree(ROOT / "cassettes", tmp_path / "cassettes")
+    async with running("serve", "--mode", "replay", "--cassette", "text-run", cwd=tmp_path) as (_, at):
+        for command in blocks(TESTING, "sh")[1].splitlines():
+            curl = await asyncio.create_subprocess_exec(
+                "sh", "-ec", command, env=environment(tmp_path, ADMIN=at["admin"]), stdout=subprocess.PIPE
+            )
+            said, _ = await curl.communicate()
+            assert curl.returncode == 0
+            assert b'"error":{' not in said, said
+            assert (b'"base_url"' in said) == ("DELETE" not in command)
+
+
+def test_the_testing_pages_faults_pace_and_marker_are_as_they_are() -> None:
+    words = re.findall(r"^\| `([a-z]+(?::[a-z_]+=\S+?)+)` \|", TESTING, re.MULTILINE)
+    assert {parse(word).word.partition(":")[0] for word in words} == set(KINDS)
+    told = tomllib.loads(blocks(TESTING, "toml")[0])
+    assert set(told["pace"]) == set(PaceOptions.__struct_fields__)
+    assert convert({"mode": "replay", "cassette": ["a"], **told}, Config).pace.jitter == 0.2
+    marker = TESTING.partition("| marker | means |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)=", marker, re.MULTILINE) == list(SETTINGS)
+
+
 def test_the_configuration_on_the_page_of_edges_is_one(tmp_path: Path) -> None:
     (text,) = blocks((ROOT / "docs" / "edges.md").read_text("utf-8"), "toml")
     authority = Authority(tmp_path)
@@ -110,7 +158,7 @@ def test_the_configuration_on_the_page_of_edges_is_one(tmp_path: Path) -> None:
 
 
 def test_the_rules_on_the_page_of_cassettes_are_a_configuration(tmp_path: Path) -> None:
-    (text,) = blocks((ROOT / "docs" / "cassette.md").read_text("utf-8"), "toml")
+    (text,) = (one for one in blocks((ROOT / "docs" / "cassette.md").read_text("utf-8"), "toml") if "[redact]" in one)
     (tmp_path / "wiretape.toml").write_text(text)
     redact = load({}, {}, tmp_path / "wiretape.toml").config.redact
     assert all(getattr(redact, name) for name in redact.__struct_fields__)

@@ -10,7 +10,7 @@ import yaml
 
 from support.proxied import proxied
 from support.sdk import beta_calls, client
-from wiretape.cassette.convert import vcr
+from wiretape.cassette.convert.formats import read
 from wiretape.cassette.plan import Mode
 from wiretape.edge.store import write_tape
 from wiretape.errors import ImportRefused
@@ -33,8 +33,8 @@ class Listener(openai.AssistantEventHandler):
 
 async def heard(recording: Path, folder: Path) -> tuple[str, str]:
     """Import, replay to the SDK's streaming helper; gives the text heard and the text recorded."""
-    source = recording.read_text("utf-8")
-    write_tape(vcr.read(source), folder / "foreign.tape.jsonl")
+    source = recording.read_bytes()
+    write_tape(read(source).tape, folder / "foreign.tape.jsonl")
     run = next(one for one in yaml.safe_load(source)["interactions"] if one["request"]["uri"].endswith("/runs"))
     async with proxied(mode=Mode.REPLAY, cassette=(str(folder / "foreign"),)) as proxy:
         text = await asyncio.to_thread(_listen, proxy.traffic.url, run["request"])
@@ -77,7 +77,7 @@ async def test_a_real_recording_of_the_hosted_service_reaches_the_sdk(corpora: P
 
 
 def test_the_recording_has_no_secret_after_import() -> None:
-    tape = vcr.read(OWN.read_text("utf-8"))
+    tape = read(OWN.read_bytes()).tape
     stored = repr(
         [(one.target, one.request_headers, one.request_body, one.headers, one.body) for one in tape.interactions]
     )
@@ -86,4 +86,4 @@ def test_the_recording_has_no_secret_after_import() -> None:
 
 def test_what_is_no_recording_is_refused_with_a_reason() -> None:
     with pytest.raises(ImportRefused, match="interactions"):
-        vcr.read("a: 1\n")
+        read(b"a: 1\n")

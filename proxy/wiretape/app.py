@@ -8,15 +8,14 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any, Self, TextIO
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from wiretape import __version__
-from wiretape.cassette.match import Library
 from wiretape.cassette.plan import Mode
 from wiretape.cassette.show import printable
 from wiretape.config import NONE, SANDBOX, Config, checked, upstreams
@@ -24,25 +23,22 @@ from wiretape.edge import listen
 from wiretape.edge.address import Address, Reserved, parse_address, reserve
 from wiretape.edge.admin import Health, admin
 from wiretape.edge.arrival import new_bits
-from wiretape.edge.engines.choice import Engines
 from wiretape.edge.guard import Guard
 from wiretape.edge.listen import Listener
-from wiretape.edge.modes import Auto, Forward, Record, Replay, Source
-from wiretape.edge.recording import Recording
 from wiretape.edge.relay import Relay
-from wiretape.edge.routes import Prefixes
+from wiretape.edge.session_api import SessionApi
 from wiretape.edge.sessions import Sessions
-from wiretape.edge.store import Sealed, load, recorded, stem_of
+from wiretape.edge.store import Sealed
 from wiretape.edge.tls import server_context
 from wiretape.edge.upstream import UpstreamOptions
 from wiretape.errors import ConfigError
-from wiretape.exchange import Upstream
 from wiretape.ledger.options import parse_ledger_url
 from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.observer import Runs
 from wiretape.runs.report import Sink
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.server import served
+from wiretape.sources import Sources
 from wiretape.telemetry.fanout import Fanout
 from wiretape.telemetry.log import Nowhere, line_logger
 from wiretape.telemetry.options import Gauges, Peer
@@ -66,8 +62,12 @@ class Outcome(Struct, frozen=True):
     """Why recording stopped before the proxy did."""
     refused: int = 0
     """Requests that no recording answered."""
+    misses: tuple[str, ...] = ()
+    """Why, for the first ones of each session."""
     unplayed: tuple[str, ...] = ()
     """Recorded requests that nobody made."""
+    drift: tuple[str, ...] = ()
+    """Where live answers differ from recorded ones."""
 
 
 async def start_sandbox(options: SandboxOptions, address: Address) -> Listener:
@@ -94,13 +94,9 @@ class Proxy:
         """The embedded server, where it is the upstream."""
         self.token_made: str | None = None
         """The admin token, where none was set and others than this machine can ask."""
-        self._engines = Engines(config.engine)
         self._open = AsyncExitStack()
-        self._recording: Recording | None = None
-        self._sessions: Sessions | None = None
-        self._sealed: Sealed | None = None
+        self._sources = Sources(config, self._open)
         self._lag_s = 0.0
-        self._started = False
         self.closed = False
 
     @classmethod
@@ -130,6 +126,11 @@ class Proxy:
     def draining(self) -> bool:
         """Whether what is new is refused, because the proxy is stopping."""
         return self.relay.draining
+
+    @property
+    def sessions(self) -> Sessions | None:
+        """The sessions, where the mode has some; for the proxy's own loop alone."""
+        return self._sources.sessions
 
     def hurry(self) -> None:
         """Stop waiting for exchanges in flight: a second signal has come."""
@@ -162,13 +163,13 @@ class Proxy:
         self._reports = Redacted(self._fanout, config.redact)
         self._runs = Runs(config.runs, self._reports.run, lambda: new_bits(64))
         self._open.push_async_callback(asyncio.to_thread, lambda: self._runs.close(time.monotonic_ns()))
-        source = await self._source(behind)
+        source = await self._sources.open(behind)
         told = (self._runs, self._reports) if self._fanout.is_heard else None
         self.relay = Relay(source, told, logger, config.edge)
         self._sweep(asyncio.get_running_loop().time())
         self._open.callback(lambda: self._sweeping.cancel())  # noqa: PLW0108  each sweep sets another timer
         await self._listen(*addresses)
-        self._started = True
+        self._sources.kept = True
 
     def _reserved(self, address: str, *, shared: bool = False) -> Reserved:
         """Take an address first of all, so that one in use is found before anything is opened or written."""
@@ -186,43 +187,6 @@ class Proxy:
         self._open.push_async_callback(self.sandbox.close)
         return (UpstreamOptions(url=self.sandbox.url, name=SANDBOX),)
 
-    async def _source(self, behind: tuple[UpstreamOptions, ...]) -> Source:
-        config = self.config
-        if config.mode is Mode.REPLAY:
-            return await self._replay()
-        routes = Prefixes((one.prefix, one.name) for one in behind)
-        clients = {one.name: self._client(one) for one in behind}
-        if config.mode is Mode.FORWARD:
-            return Forward(routes, clients)
-        replay = await self._replay() if config.mode is Mode.AUTO else None
-        record = Record(routes, clients, self._record(behind), config.mode)
-        return record if replay is None else Auto(replay, record)
-
-    def _client(self, options: UpstreamOptions) -> Upstream:
-        client = self._engines.open(options)
-        self._open.push_async_callback(client.close)
-        return client
-
-    async def _replay(self) -> Replay:
-        config = self.config
-        return Replay(await self._library(), ", ".join(config.cassette), config.speed, config.edge.matched_body_max)
-
-    async def _library(self) -> Sessions:
-        stems = (stem_of(name, Path(self.config.cassette_dir)) for name in self.config.cassette)
-        paths = [path for stem in stems for path in recorded(stem) if self.config.mode is Mode.REPLAY or path.exists()]
-        tapes = await asyncio.to_thread(lambda: [load(path) for path in paths])
-        self._sessions = Sessions(Library(tapes, self.config.redact), self.config.sessions)
-        return self._sessions
-
-    def _record(self, behind: tuple[UpstreamOptions, ...]) -> Recording:
-        config, by = self.config, f"wiretape {__version__}"
-        stem = stem_of(config.cassette[0], Path(config.cassette_dir))
-        over, redact = config.mode is Mode.REWRITE, config.redact
-        where = ", ".join(one.name if one.name == SANDBOX else one.place for one in behind)
-        self._recording = Recording.open(stem, where, by, time.time_ns(), config.record, over=over, redact=redact)
-        self._open.push_async_callback(asyncio.to_thread, self._seal, self._recording)
-        return self._recording
-
     async def _listen(self, traffic: Reserved, admin_reserved: Reserved) -> None:
         cert, key = self.config.tls_cert, self.config.tls_key
         tls = None if cert is None else server_context(cert, key)
@@ -235,6 +199,7 @@ class Proxy:
             ready=lambda: not self.relay.draining,
             metrics=lambda: (self._telemetry.prometheus_text(), PROMETHEUS_CONTENT_TYPE),
             state=self._state,
+            sessions=SessionApi(self._sources.sessions, lambda: self.traffic.url),
         )
         self.admin = await listen.application(admin(health, guard), admin_reserved)
         self._open.push_async_callback(self.admin.close)
@@ -244,7 +209,7 @@ class Proxy:
             "version": __version__,
             "mode": self.config.mode.value,
             "draining": self.relay.draining,
-            "recording": self._recording.counts if self._recording else None,
+            "recording": self._sources.recording.counts if self._sources.recording else None,
             "upstreams": [{"name": one.name, "prefix": one.prefix, "place": one.place} for one in self._behind],
             "counts": {"streams_active": self.relay.active, "runs_open": self._runs.open, "dropped": self._dropped()},
         }
@@ -253,7 +218,7 @@ class Proxy:
         return Gauges(
             connections_active=lambda: self.traffic.connections,
             connections_refused=lambda: self.traffic.refused,
-            upstream_incidents=self._engines.incidents,
+            upstream_incidents=self._sources.engines.incidents,
             streams_active=lambda: self.relay.active,
             stream_buffered_bytes=lambda: self.relay.buffered_bytes,
             runs_open=lambda: self._runs.open,
@@ -263,7 +228,8 @@ class Proxy:
         )
 
     def _dropped(self) -> dict[str, int]:
-        lost, passed = (self._recording.dropped, self._recording.lookbacks_passed) if self._recording else (0, 0)
+        recording = self._sources.recording
+        lost, passed = (recording.dropped, recording.lookbacks_passed) if recording else (0, 0)
         ours = {"redaction": self._reports.dropped, "runs_evicted": self._runs.evicted}
         return {**self._fanout.dropped, **ours, "recorder": lost, "redact_lookback": passed}
 
@@ -274,17 +240,17 @@ class Proxy:
         self._sweeping = loop.call_at(due_s + SWEEP_EVERY_S, self._sweep, due_s + SWEEP_EVERY_S)
         self._runs.sweep(time.monotonic_ns())
 
-    def _seal(self, recording: Recording) -> None:
-        if self._started:
-            self._sealed = recording.seal()
-        else:
-            recording.discard()
-
     def _outcome(self) -> Outcome:
-        recording, sessions = self._recording, self._sessions
-        lost, stopped = (recording.dropped, recording.reason) if recording else (0, None)
-        left = (f"{one.method} {one.target}" for one in sessions.unplayed()) if sessions else ()
-        return Outcome(self._sealed, lost, stopped, sessions.refused if sessions else 0, tuple(map(printable, left)))
+        recording, sessions = self._sources.recording, self._sources.sessions
+        outcome = Outcome(self._sources.sealed)
+        if recording is not None:
+            outcome = replace(outcome, unrecorded=recording.dropped, stopped=recording.reason)
+        if sessions is not None:
+            left = tuple(printable(f"{one.method} {one.target}") for one in sessions.unplayed())
+            outcome = replace(
+                outcome, refused=sessions.refused, misses=sessions.misses, unplayed=left, drift=sessions.drift
+            )
+        return outcome
 
 
 def _ledger(config: Config) -> tuple[LedgerSink, ...]:

@@ -7,7 +7,6 @@ defaults. OpenTelemetry exporters are set up by the standard `OTEL_*` variables 
 from __future__ import annotations
 
 import difflib
-import math
 import socket
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -17,11 +16,16 @@ from typing import Any, Literal, get_args
 import msgspec
 from msgspec import Struct, structs
 
+from wiretape.cassette.fault_words import faults
+from wiretape.cassette.match import Matching
+from wiretape.cassette.pace import PaceOptions
 from wiretape.cassette.plan import Mode
+from wiretape.cassette.progress import Polls
 from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
 from wiretape.cassette.redact_rules import problems as redact_problems
+from wiretape.cassette.rules import MatchOptions
 from wiretape.edge.address import UNIX
-from wiretape.edge.checks import listen_problems, upstream_problems
+from wiretape.edge.checks import listen_problems, number_problems, upstream_problems
 from wiretape.edge.guard import name_problem, token_problem
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.record_options import RecordOptions
@@ -41,7 +45,7 @@ LOCALHOST = "localhost"
 """`Host` towards an upstream that is only a unix socket."""
 
 
-_LISTS = frozenset({"cassette", "admin_hosts"})
+_LISTS = frozenset({"cassette", "fault", "admin_hosts"})
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,13 +71,21 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     engine: EngineName = "fast"
     """What speaks to upstreams: `fast`, or `reference`, which is aiohttp's own client."""
     mode: Mode = Mode.FORWARD
-    """`forward`, `record`, `rewrite`, `replay` or `auto`."""
+    """`forward`, `record`, `rewrite`, `replay`, `auto` or `verify`."""
     cassette: tuple[str, ...] = ()
-    """Cassettes by stem or path; `record`, `rewrite` and `auto` take one, `replay` one or more."""
+    """Cassettes by stem or path; `record` and `rewrite` take one, `replay`, `auto` and `verify` one or more. `auto`
+    records to the first. Commas in the variable."""
     cassette_dir: str = "cassettes"
     """Where a bare cassette name lies."""
     speed: float = 0.0
     """Replay: 0 does not wait, 1 keeps the recorded pace, 2 goes twice as fast."""
+    fresh_ids: bool = False
+    """Replay: whether each session gets ids of its own, of the same length and the same on every run; otherwise the
+    recorded ones."""
+    polls: Polls = "recorded"
+    """Replay: `recorded`, or `collapse`, by which the second poll gets the last answer before the next write."""
+    fault: tuple[str, ...] = ()
+    """Replay: what goes wrong with recorded answers, `cut:after=3` and the like; commas in the variable."""
     profile: Literal["production"] | None = None
     """`production` demands an upstream and refuses `sandbox`, `replay` and `auto`."""
     drain_s: float = 20.0
@@ -86,6 +98,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bounds of the traffic listener."""
     sessions: SessionOptions = SessionOptions()
     """Bounds of replay sessions."""
+    match: MatchOptions = MatchOptions()
+    """What counts when a request is matched; rules of a cassette's first line are added."""
+    pace: PaceOptions = PaceOptions()
+    """How the recorded pace is bent."""
     runs: RunOptions = RunOptions()
     """Bounds of the run tracker."""
     record: RecordOptions = RecordOptions()
@@ -128,6 +144,18 @@ def upstreams(config: Config) -> tuple[UpstreamOptions, ...]:
     return config.upstream
 
 
+def matching(config: Config) -> Matching:
+    """Give how replay matches and answers."""
+    match = config.match
+    return Matching(
+        rules=match.rules,
+        fresh_ids=config.fresh_ids,
+        polls=config.polls,
+        misses_max=match.misses_max,
+        redact=config.redact,
+    )
+
+
 def _named_alone(upstream: str) -> UpstreamOptions:
     if upstream.startswith(UNIX):
         return UpstreamOptions(url=f"http://{LOCALHOST}", socket=upstream.removeprefix(UNIX))
@@ -147,26 +175,17 @@ def checked(config: Config) -> Config:
 
 def _problems(config: Config) -> Iterator[str]:
     """Find what is wrong, one thing after the other; the first is told."""
-    yield from _numbers_out_of_range(config, "")
+    yield from number_problems(config)
     yield from listen_problems((config.listen, config.admin), config.edge, config.tls_cert, config.tls_key)
     if config.admin_token is not None and (problem := token_problem(config.admin_token)):
         yield problem
     yield from filter(None, map(name_problem, config.admin_hosts))
     yield from _ledger_problems(config.ledger)
+    yield from config.match.problems()
     yield from _mode_problems(config)
     yield from _reuse_problems(config)
     yield from _upstream_problems(config)
     yield from redact_problems(config.redact)
-
-
-def _numbers_out_of_range(options: Struct, path: str) -> Iterator[str]:
-    for name in options.__struct_fields__:
-        value = getattr(options, name)
-        for one in value if isinstance(value, tuple) else (value,):
-            if isinstance(one, Struct):
-                yield from _numbers_out_of_range(one, f"{path}{name}.")
-            elif isinstance(one, int | float) and not 0 <= one < math.inf:
-                yield f"{path}{name} must be a number that is not negative; got {one:g}"
 
 
 def _ledger_problems(ledger: str) -> Iterator[str]:
@@ -179,10 +198,13 @@ def _ledger_problems(ledger: str) -> Iterator[str]:
 
 def _mode_problems(config: Config) -> Iterator[str]:
     given = len(config.cassette)
-    if config.mode is Mode.REPLAY and not given:
-        yield "mode replay takes at least one cassette (--cassette); 0 given"
-    if config.mode.records and given != 1:
+    if config.mode.looks_up and not given:
+        yield f"mode {config.mode} takes at least one cassette (--cassette); 0 given"
+    if config.mode in {Mode.RECORD, Mode.REWRITE} and given != 1:
         yield f"mode {config.mode} takes one cassette (--cassette); {given} given"
+    if config.fault and not config.mode.asks:
+        yield f"a fault (--fault) is for answers from a cassette; mode {config.mode} gives none"
+    faults(config.fault)
     if config.profile == "production" and config.mode.asks:
         yield f"profile production refuses mode {config.mode}: production must not be served from recordings"
     if config.profile == "production" and config.upstream == SANDBOX:

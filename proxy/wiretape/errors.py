@@ -143,6 +143,18 @@ class HandshakeFailed(WiretapeError):
     code = "handshake_failed"
 
 
+class SessionUnknown(WiretapeError):
+    """The admin listener was asked for a session that is not there."""
+
+    code, status = "session_unknown", 404
+
+
+class SessionExists(WiretapeError):
+    """The admin listener was to create a session whose name is taken."""
+
+    code, status = "session_exists", 409
+
+
 class CassetteMiss(WiretapeError):
     """Replay knows no answer."""
 

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import decoder
 import machine
+import pace
 import peers
 import relay
 import tables
@@ -65,6 +66,13 @@ pinned to one core, the load to another. The relay above has an upstream of its 
 a copy of bytes.
 
 {sandboxing}
+
+## Pace
+
+Replay at speed 1, a chunk each 20 ms or so: how late each is, from when its client had the head. The first row is what
+the machine's own sleeps are late by.
+
+{pacing}
 """
 RELAY = """\
 ## Targets
@@ -148,6 +156,8 @@ def page(plan: Plan, command: str) -> str:
     decoding = decoder.rows(plan.decoder_rounds)
     say("sandbox")
     sandboxing = asyncio.run(sandbox.measure(plan.sandbox_rounds))
+    say("pace")
+    pacing = pace.rows()
     return PAGE.format(
         command=command,
         day=f"{datetime.now(UTC):%Y-%m-%d}",
@@ -167,6 +177,7 @@ def page(plan: Plan, command: str) -> str:
         sandbox_deltas=sandbox.DELTAS,
         sandbox_rounds=plan.sandbox_rounds,
         sandboxing="\n".join(tables.table(sandboxing)),
+        pacing="\n".join(tables.table(pacing)),
     )
 
 

@@ -59,7 +59,7 @@ tapes = st.integers(0, 4).flatmap(
 
 @given(tapes)
 def test_a_tape_that_is_rendered_and_read_is_the_same_tape(content: Tape) -> None:
-    assert resealed(content) == content
+    assert replace(resealed(content), ids={}) == content
 
 
 @given(tapes)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wiretape.cassette.ids import Aliases, find
+from wiretape.cassette.ids import Aliases, apart, find, replaced
 
 ids = st.sampled_from(["thread_abc123", "run_7f3a9b2c", "file-AbCdEf123", "msg_0123456789abcdef"])
 texts = st.lists(
@@ -26,6 +26,37 @@ def test_ids_of_every_family_are_found(text: str) -> None:
 @pytest.mark.parametrize("text", ["file_search", "run_steps", "thread_message", "call_duration", "my_thread_abc123"])
 def test_words_are_no_ids(text: str) -> None:
     assert find(text) == []
+
+
+@pytest.mark.parametrize("before", [r"\n", r"\t", r"\u00e9", "%20", "/", "=", '"', "x ", "é"])
+def test_an_id_behind_an_escape_is_found(before: str) -> None:
+    assert find(f"x{before}thread_abc123") == ["thread_abc123"]
+
+
+@pytest.mark.parametrize("before", ["n", "x", "_", "-", "0", "\\q", "%2", "%zz"])
+def test_an_id_inside_a_word_is_none(before: str) -> None:
+    assert find(f"x{before}thread_abc123") == []
+
+
+def test_an_id_that_a_request_named_first_gets_no_alias() -> None:
+    aliases = Aliases()
+    aliases.see("thread_aaa111")
+    aliases.pass_over("thread_aaa111 asst_bbb222")
+    aliases.see("thread_aaa111 asst_bbb222 run_ccc333")
+    assert aliases.table == {"thread#1": "thread_aaa111", "run#1": "run_ccc333"}
+
+
+def test_a_text_comes_apart_into_the_kinds_of_its_ids_and_the_ids() -> None:
+    shape, ids = apart("see thread_abc123, then file-xyz789")
+    assert ids == ("thread_abc123", "file-xyz789")
+    assert shape == apart("see thread_zzz999, then file_aaa111")[0]
+    assert apart("no id") == ("no id", ())
+
+
+def test_ids_are_replaced_and_what_grew_is_told() -> None:
+    names = {"thread_abc123": "thread_longer123", "run_abc123": "run_xyz789"}
+    data, changes = replaced(b"a thread_abc123 run_abc123", names.__getitem__)
+    assert (data, changes) == (b"a thread_longer123 run_xyz789", [(2, 13, 16)])
 
 
 def test_ids_get_aliases_in_order_of_first_appearance() -> None:

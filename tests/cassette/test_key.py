@@ -111,9 +111,47 @@ def test_what_means_something_else_has_another_key(one: Key, other: Key) -> None
     ],
 )
 def test_a_body_that_is_no_comparable_json_is_compared_by_its_bytes(body: bytes) -> None:
-    assert meaning((), body).kind in {"bytes", "json"}
+    assert meaning((), body).kind in {"bytes", "text", "json"}
     assert made(body=body) == made(body=body)
     assert made(body=body) != made(body=body + b" x")
+
+
+def test_ids_are_looked_for_in_a_text_of_a_megabyte_and_not_in_a_longer_one() -> None:
+    for size, kind, ids in ((1 << 20, "text", ("thread_abc123",)), ((1 << 20) + 1, "bytes", ())):
+        body = b"thread_abc123".ljust(size)
+        assert (meaning(TEXT, body).kind, made(body=body, headers=TEXT).ids) == (kind, ids)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (made("/threads/thread_abc123"), made("/threads/thread_xyz789")),
+        (made("/x?after=msg_abc123&limit=2"), made("/x?limit=2&after=msg_xyz789")),
+        (made("/x?id=msg_b222222&id=run_b222222"), made("/x?id=msg_z999999&id=run_a111111")),
+        (
+            made(body=b'{"a":"asst_abc123","b":["see\\nfile-abc123."]}'),
+            made(body=b'{"b":["see\\nfile-xyz789."],"a":"asst_xyz789"}'),
+        ),
+        (made(body=b"a=vs_abc123", headers=FORM), made(body=b"a=vs_xyz789", headers=FORM)),
+        (made(body=b"of thread_abc123", headers=TEXT), made(body=b"of thread_xyz789", headers=TEXT)),
+        (sent("b", "resp_abc123", "boundary=b"), sent("c", "resp_xyz789", "boundary=c")),
+    ],
+)
+def test_requests_that_differ_in_ids_alone_have_one_shape(one: Key, other: Key) -> None:
+    assert (one.shape, len(one.ids)) == (other.shape, len(other.ids))
+    assert one.ids
+    assert one.digest != other.digest
+
+
+@pytest.mark.parametrize("other", [made("/threads/run_abc123"), made("/threads/thread"), made("/thread/thread_abc123")])
+def test_another_kind_of_id_is_another_shape(other: Key) -> None:
+    assert made("/threads/thread_abc123").shape != other.shape
+
+
+def test_a_digest_is_the_same_in_every_process() -> None:
+    assert (
+        made("/v1/threads/thread_abc123/runs?a=1", b'{"b":[1,2.5]}').digest.hex() == "941a0479e57bd69ff480973fc38df3d1"
+    )
 
 
 def test_multipart_without_a_boundary_is_compared_as_it_is() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from support.tapes import JSON, STREAM, journal, only, request, sealed, taken, tape
 from wiretape.cassette.format import Tape
-from wiretape.cassette.match import Library, Miss
+from wiretape.cassette.match import Library, Matching, Miss
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.redact_rules import NO_RULES, RedactOptions, RedactRules, problems
 from wiretape.cassette.secrets import Secrets
@@ -114,7 +114,7 @@ def recorded(options: RedactOptions) -> Tape:
 
 @pytest.mark.parametrize("options", [RULES, NO_RULES], ids=["with the rules", "before there were rules"])
 def test_a_request_is_matched_by_its_redacted_form_also_in_an_older_recording(options: RedactOptions) -> None:
-    cursor = Library([recorded(options)], RULES).session("x")
+    cursor = Library([recorded(options)], Matching(redact=RULES)).session("x")
     headers = (*JSON, (b"x-customer", b"other"))
     found = cursor.find(request("POST", "/v1/threads?customer_id=8", headers), ASKED % (b"x@y", b"999999"))
     assert not isinstance(found, Miss)

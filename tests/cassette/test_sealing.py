@@ -87,7 +87,7 @@ def test_a_long_body_lies_beside_the_cassette_under_its_hash_to_the_byte() -> No
     assert data == b"".join(Sealing([piece(journal(*LINES))], beside.keep).lines())
     assert beside == {hashlib.sha256(LONG).hexdigest(): LONG}
     assert len(data) < len(LONG)
-    assert read(data, "j", fetch=beside.fetch) == content
+    assert replace(read(data, "j", fetch=beside.fetch), ids={}) == content
     assert b"".join(Sealing([piece(data, beside)], Beside().keep).lines()) == data
 
 
@@ -124,7 +124,7 @@ def test_an_unknown_or_earlier_time_moves_nothing(recorded: str) -> None:
 
 def test_nothing_added_changes_nothing_but_the_writer() -> None:
     both = read(together(journal(LINES[0]), header_line(HEADER)), "s")
-    assert both == Tape(header=HEADER, interactions=tape(LINES[0]).interactions)
+    assert replace(both, ids={}) == Tape(header=HEADER, interactions=tape(LINES[0]).interactions)
 
 
 def test_where_there_are_frames_a_body_beside_them_does_not_count() -> None:
@@ -158,7 +158,7 @@ def test_what_is_at_odds_with_its_blob_is_not_sealed() -> None:
     beside = Beside()
     data = b"".join(render(tape(LINES[3]), beside.keep))
     beside[next(iter(beside))] = LONG[:-1]
-    with pytest.raises(CassetteError, match=r"line 3: the blob .* its hash is another"):
+    with pytest.raises(CassetteError, match=r"line 2: the blob .* its hash is another"):
         b"".join(Sealing([piece(data, beside)], Beside().keep).lines())
 
 

@@ -162,9 +162,35 @@ async def test_a_recording_that_lost_something_says_so_and_fails(tmp_path: Path,
     assert "1 exchanges are not in it: a bound or the disk kept them out" in ran.err
 
 
-async def test_only_record_and_replay_run_a_command(tmp_path: Path) -> None:
-    ran = await wiretape("serve", "--", "true", cwd=tmp_path)
-    assert (ran.code, ran.err) == (2, "wiretape: only `record` and `replay` run a command\n")
+async def test_what_does_not_listen_runs_no_command(tmp_path: Path) -> None:
+    ran = await wiretape("config", "check", "--", "true", cwd=tmp_path)
+    assert (ran.code, ran.err) == (2, "wiretape: only `serve`, `record` and `replay` run a command\n")
+
+
+async def test_serve_verifies_a_command_and_fails_when_answers_drift(
+    tmp_path: Path, talk: list[str], quiet: list[str]
+) -> None:
+    recorded = await wiretape("record", "keep", *quiet, "--", *talk, cwd=tmp_path)
+    verify = ("serve", "--mode", "verify", "--cassette", "keep", *quiet, "--", *talk)
+    same = await wiretape(*verify, cwd=tmp_path)
+    tape = tmp_path / "cassettes" / "keep.tape.jsonl"
+    tape.write_text(tape.read_text().replace('"metadata":{}', '"metadata":[]'))
+    drifted = await wiretape(*verify, cwd=tmp_path)
+    assert [ran.code for ran in (recorded, same, drifted)] == [0, 0, 1]
+    line = "  #1 POST /v1/threads: $.metadata: recorded array, live object\n"
+    assert drifted.err.endswith(f"live answers differ from recorded ones:\n{line}")
+
+
+async def test_replay_with_a_fault_answers_with_it_and_a_wrong_one_is_a_sentence(
+    tmp_path: Path, talk: list[str], quiet: list[str]
+) -> None:
+    await wiretape("record", "keep", *quiet, "--", *talk, cwd=tmp_path)
+    faulty = await wiretape("replay", "keep", "--fault", "answer:status=503", *quiet, "--", *talk, cwd=tmp_path)
+    wrong = await wiretape("replay", "keep", "--fault", "cutt", *quiet, "--", *talk, cwd=tmp_path)
+    assert faulty.code == 1
+    assert "HTTP Error 503" in faulty.err
+    known = "answer, cut, drop, duplicate, end, recut, stall"
+    assert (wrong.code, wrong.err) == (2, f"wiretape: there is no fault 'cutt'; known are {known}\n")
 
 
 async def test_a_command_finds_the_proxy_whatever_its_environment_says(tmp_path: Path, quiet: list[str]) -> None:
@@ -259,7 +285,7 @@ async def test_replay_fails_when_a_request_was_refused_although_the_command_did_
     elsewhere = ["sh", "-c", f"sed -i 's#/threads#/nowhere#' {talk[1]}; {talk[0]} {talk[1]} 2>/dev/null || true"]
     ran = await wiretape("replay", str(FOLDER / "polled-run"), *quiet, "--", *elsewhere, cwd=tmp_path)
     assert ran.code == 1
-    assert "1 requests were refused" in ran.err
+    assert "1 requests were refused: no recording answers them\n  No recorded answer for POST /v1/nowhere. " in ran.err
 
 
 async def test_strict_replay_fails_when_something_was_left_unplayed(

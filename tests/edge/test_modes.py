@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.proxied import proxied
-from support.raw import Connection, exchange, serving
+from support.raw import Connection, answering_new, exchange, serving
 from support.scenarios import asking, sandboxed, text_run
 from wiretape.cassette.format import Ended, Header, Interaction, Tape
 from wiretape.cassette.plan import Mode
@@ -198,15 +198,8 @@ async def test_a_body_that_decodes_to_too_much_is_a_413(tmp_path: Path) -> None:
 
 async def test_auto_plays_what_it_knows_and_records_what_it_does_not(tmp_path: Path) -> None:
     asked: list[bytes] = []
-
-    async def script(connection: Connection) -> None:
-        while True:
-            head, _ = await connection.request()
-            asked.append(head.split()[1])
-            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nnew")
-
     stem = taped(tmp_path, streamed("/known"))
-    async with serving(script) as url, proxied(url, mode=Mode.AUTO, cassette=(stem,)) as proxy:
+    async with serving(answering_new(asked)) as url, proxied(url, mode=Mode.AUTO, cassette=(stem,)) as proxy:
         known = await exchange(proxy.traffic.url, get("/known"))
         new = await exchange(proxy.traffic.url, get("/new"))
         outcome = await proxy.close()
@@ -232,10 +225,16 @@ async def test_auto_never_forwards_a_request_that_names_a_replayed_id(tmp_path: 
         index=1, method="POST", target="/v1/threads", status=200, how=Ended.COMPLETE,
         headers=((b"Content-Type", b"application/json"),), body=f'{{"id": "{thread}"}}'.encode(),
     )  # fmt: skip
-    async with proxied("http://127.0.0.1:1", mode=Mode.AUTO, cassette=(taped(tmp_path, made),)) as proxy:
+    settings = {"cassette": (taped(tmp_path, made),), "edge": EdgeOptions(matched_body_max=10)}
+    async with proxied("http://127.0.0.1:1", mode=Mode.AUTO, **settings) as proxy:
         await exchange(proxy.traffic.url, get("/v1/threads").replace(b"GET", b"POST"))
         got = await exchange(proxy.traffic.url, get(f"/v1/threads/{thread}"))
+        large = get(f"/v1/threads/{thread}/messages", "Content-Length: 11").replace(b"GET", b"POST") + b"x" * 11
+        refused = await exchange(proxy.traffic.url, large)
+        tried = await exchange(proxy.traffic.url, large.replace(thread.encode(), b"other"))
     assert got.startswith(b"HTTP/1.1 501 ")
+    assert refused.startswith(b"HTTP/1.1 501 ")
+    assert tried.startswith(b"HTTP/1.1 502 ")
 
 
 async def test_rewrite_records_anew_over_an_old_cassette(tmp_path: Path) -> None:

@@ -16,6 +16,11 @@ def test_a_session_in_the_path_is_taken_off() -> None:
     assert (got.session, got.target) == ("test-7", "/v1/threads?limit=2")
 
 
+def test_a_sessions_name_in_the_path_is_percent_decoded_and_the_target_is_not() -> None:
+    got = scoped(asked("/s/tests%2Fa%5B%C3%A9%5D/v1/%5Bx%5D"))
+    assert (got.session, got.target) == ("tests/a[é]", "/v1/%5Bx%5D")
+
+
 def test_a_session_in_a_header_is_taken_off() -> None:
     got = scoped(asked("/v1/threads", (b"X-Wiretape-Session", b"test-7"), (b"accept", b"*/*")))
     assert (got.session, got.target, got.headers) == ("test-7", "/v1/threads", ((b"accept", b"*/*"),))

@@ -44,6 +44,18 @@ class Connection:
         self.writer.close()
 
 
+def answering_new(asked: list[bytes]) -> Script:
+    """Note each request's target, and answer `new`."""
+
+    async def script(connection: Connection) -> None:
+        while True:
+            head, _ = await connection.request()
+            asked.append(head.split()[1])
+            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nnew")
+
+    return script
+
+
 @asynccontextmanager
 async def serving(script: Script, tls: ssl.SSLContext | None = None, path: str | None = None) -> AsyncIterator[str]:
     """Serve each connection by the script, on a free port of the loopback or a unix socket's path; gives the URL."""

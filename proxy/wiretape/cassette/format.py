@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from wiretape.cassette.forms import Fields, Keep, body_fields, frame_fields
 from wiretape.cassette.ids import Aliases
+from wiretape.cassette.rules import NO_RULES, Rules
 from wiretape.exchange import Headers
 from wiretape.wire import headers as fields
 
@@ -58,6 +59,8 @@ class Header(Struct, frozen=True, kw_only=True):
     """Without user, password and query."""
     id: str = ""
     """Of the recording that was written last: what was sealed already is not sealed again. Empty where unknown."""
+    match: Rules = NO_RULES
+    """Rules by which its requests are matched."""
 
 
 class Interaction(Struct, frozen=True, kw_only=True):
@@ -127,6 +130,8 @@ class Tape(Struct, frozen=True, kw_only=True):
     header: Header
     interactions: Sequence[Interaction] = ()
     notes: tuple[str, ...] = ()
+    ids: Mapping[str, str] = {}
+    """The id table: alias to the id as recorded. Empty in a journal."""
 
     @property
     def incomplete(self) -> int:
@@ -141,13 +146,21 @@ def may_stand(name: bytes, value: bytes) -> bool:
 
 def render(tape: Tape, keep: Keep | None = None) -> Iterator[bytes]:
     """The lines of a sealed file: in request order, numbered from 1, ids aliased. The same Tape, the same bytes."""
-    aliases = Aliases()
     ordered = sorted(tape.interactions, key=lambda interaction: interaction.index)
-    for interaction in ordered:
-        aliases.see(interaction.body.decode("utf-8", "replace"))
+    aliases = introduced(ordered)
     yield header_line(tape.header, aliases.table)
     for index, interaction in enumerate(ordered, 1):
         yield from interaction_lines(replace(interaction, index=index), aliases, keep)
+
+
+def introduced(interactions: Iterable[Interaction]) -> Aliases:
+    """The ids that responses were the first to name, with their aliases."""
+    aliases = Aliases()
+    for one in interactions:
+        aliases.pass_over(one.target)
+        aliases.pass_over(one.request_body.decode("utf-8", "replace"))
+        aliases.see(one.body.decode("utf-8", "replace"))
+    return aliases
 
 
 def joined(first: Tape, then: Tape) -> Tape:
@@ -180,7 +193,8 @@ def header_line(header: Header, ids: dict[str, str] | None = None) -> bytes:
     """The `tape` line."""
     line: Fields = {"k": "tape", "v": VERSION, "by": header.by, "recorded": header.recorded}
     recording = {"id": header.id} if header.id else {}
-    return encode(line | {"upstream": header.upstream} | recording | {"ids": ids or {}})
+    rules: Fields = {"match": header.match} if header.match else {}
+    return encode(line | {"upstream": header.upstream} | recording | rules | {"ids": ids or {}})
 
 
 def request_line(interaction: Interaction, aliases: Aliases, keep: Keep | None = None) -> bytes:

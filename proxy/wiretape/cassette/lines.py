@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from wiretape.cassette.format import STATUS_MAX, STATUS_MIN, Ended
 from wiretape.cassette.forms import BodyFields, FrameFields
+from wiretape.cassette.rules import NO_RULES, Rules
 
 Count = Annotated[int, Meta(ge=0, le=1 << 53)]
 Status = Annotated[int, Meta(ge=STATUS_MIN, le=STATUS_MAX)]
@@ -32,6 +33,7 @@ class TapeLine(Struct):
     recorded: str = ""
     upstream: str = ""
     id: str = ""
+    match: Rules = NO_RULES
     ids: dict[Alias, Identity] = {}
 
 

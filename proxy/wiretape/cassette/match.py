@@ -1,112 +1,146 @@
-"""Which recorded interaction answers a request: the library of all that is recorded, and a session's cursor in it."""
+"""Which recorded interaction answers a request: a session's cursor in a library of all that is recorded.
+
+The next one, by `progress`, of those that have the request's key with its ids as they are bound. Where there is none
+and an id is the first time in use, of those that it may be bound to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from heapq import nsmallest
-from itertools import count
+from collections.abc import Iterable, Iterator
 
+from msgspec import Struct
+
+from wiretape.cassette import redact_rules
+from wiretape.cassette.bindings import Bindings
 from wiretape.cassette.coding import Decoded, decoded
 from wiretape.cassette.format import Interaction, Tape
-from wiretape.cassette.ids import find as find_ids
-from wiretape.cassette.key import Key, key
-from wiretape.cassette.miss import COMPARED_MAX, Asked, Miss, distance, explain
+from wiretape.cassette.ids import find
+from wiretape.cassette.key import Key, digest, key
+from wiretape.cassette.miss import Asked, Miss, Misses, explain
+from wiretape.cassette.progress import Polls, Progress
+from wiretape.cassette.reasons import Reasons
 from wiretape.cassette.recorder import redacted_target, redactor_for
+from wiretape.cassette.recordings import Recordings
 from wiretape.cassette.redact import Redactor
-from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
-from wiretape.cassette.secrets import Secrets, unnumbered
-from wiretape.cassette.shelf import Row
+from wiretape.cassette.redact_rules import RedactOptions
+from wiretape.cassette.rules import NO_RULES, Rules
+from wiretape.cassette.secrets import Secrets
+from wiretape.cassette.shelf import Entry
 from wiretape.cassette.sweep import requested
 from wiretape.errors import DecodeFailed
 from wiretape.exchange import Request
 
-__all__ = ["Cursor", "Library", "Miss"]
+__all__ = ["Cursor", "Library", "Matching", "Miss", "Polls"]
 
-_SAFE = frozenset({"GET", "HEAD"})
 _DECODED_BYTES_MAX = 64 << 20
 
 
-class Library:
-    """All that can be played from some tapes, in their order. It never changes; sessions are cursors in it.
+class Matching(Struct, frozen=True, kw_only=True):
+    """How sessions match and are answered."""
 
-    No body is read when it is made: the keys of a path are made when it is first asked for.
-    """
+    rules: Rules = NO_RULES
+    fresh_ids: bool = False
+    """Whether each session gets ids of its own; otherwise the recorded ones."""
+    polls: Polls = "recorded"
+    redact: RedactOptions = redact_rules.NO_RULES
+    """Rules of redaction: what was recorded before there was a rule is redacted by it before it is compared."""
+    misses_max: int = 20
+    """Misses that a session keeps, the last ones; all are counted."""
 
-    def __init__(self, tapes: Iterable[Tape], redact: RedactOptions = NO_RULES) -> None:
-        self.redact = redact
-        self.interactions = Row(tape.interactions for tape in tapes)
-        self._places: dict[tuple[str, str], list[int]] = {}
-        self._equal: dict[tuple[str, str], dict[Key, list[int]]] = {}
-        for position, entry in enumerate(self.interactions.entries):
-            path = entry.path if redact == NO_RULES else self._redacted(self.interactions[position]).path
-            self._places.setdefault((entry.method, _compared(path)), []).append(position)
 
-    def equal(self, found: Key) -> Sequence[int]:
-        """Where the equal requests of a key stand, in recorded order."""
-        place = found.method, found.path
-        if place not in self._equal:
-            self._equal[place] = self._keyed(self._places.get(place, ()))
-        return self._equal[place].get(found, ())
+class Library(Recordings):
+    """All that can be played from some tapes; it never changes. Sessions are cursors in it."""
 
-    def _keyed(self, positions: Iterable[int]) -> dict[Key, list[int]]:
-        keyed: dict[Key, list[int]] = {}
-        for position in positions:
-            one = self._redacted(self.interactions[position])
-            found = key(one.method, one.target, one.request_headers, one.request_body)
-            keyed.setdefault(found, []).append(position)
-        return keyed
+    def __init__(self, tapes: Iterable[Tape], matching: Matching | None = None) -> None:
+        self.matching = matching or Matching()
+        super().__init__(
+            tapes, self.matching.rules, None if self.matching.redact == redact_rules.NO_RULES else self._as_now
+        )
 
-    def likely(self, asked: Asked) -> list[Interaction]:
-        """Those whose method and path are least unlike the request's: alone these are read to explain a miss."""
-        far = (distance(asked, entry) for entry in self.interactions.entries)
-        return [self.interactions[at] for _, at in nsmallest(COMPARED_MAX, zip(far, count(), strict=False))]
-
-    def _redacted(self, one: Interaction) -> Interaction:
+    def _as_now(self, one: Interaction) -> Interaction:
         """As it would be recorded now: a rule may be younger than the recording."""
-        if self.redact == NO_RULES:
-            return one
-        return requested(one, Redactor(Secrets(rules=self.redact), b"", ()))
+        return requested(one, Redactor(Secrets(rules=self.matching.redact), b"", ()))
 
-    def session(self, name: str) -> Cursor:
-        """A cursor of its own, at the beginning."""
-        return Cursor(self, name)
+    def session(self, name: str, matching: Matching | None = None) -> Cursor:
+        """A cursor of its own, at the beginning; the library's rules hold for all of them."""
+        return Cursor(self, name, matching or self.matching)
 
 
 class Cursor:
     """One session's way through a library. Sessions never influence each other."""
 
-    def __init__(self, library: Library, name: str) -> None:
+    def __init__(self, library: Recordings, name: str, matching: Matching) -> None:
         self.name = name
-        self.misses: list[Miss] = []
-        """Every miss, so that a test can fail where the application swallowed the error."""
+        self.misses = Misses(matching.misses_max)
+        """What was asked in vain, so that a test can fail where the application swallowed the error."""
         self._library = library
-        self._played: dict[Key, int] = {}
-        self._secrets = Secrets(rules=library.redact)
+        self._ids = Bindings(library, name, fresh=matching.fresh_ids)
+        self._progress = Progress(library, name, matching.polls)
+        self._reasons = Reasons(library, self._progress, self._ids)
+        self._secrets = Secrets(rules=matching.redact)
 
     def find(self, request: Request, body: bytes) -> Interaction | Miss:
-        """The next recorded answer to such a request. Raises BodyTooLarge for a body that decodes to over 64 MiB.
-
-        Equal requests are answered in recorded order; after the last, a GET or HEAD gets the last again.
-        """
+        """The recorded answer to such a request. Raises BodyTooLarge for a body that decodes to over 64 MiB."""
         asked = self._asked(request, body)
-        found = key(request.method, asked.target, asked.headers, asked.body)
-        recorded = self._library.equal(found)
-        count = self._played.get(found, 0)
-        if count < len(recorded):
-            self._played[found] = count + 1
-            return self._library.interactions[recorded[count]]
-        if recorded and request.method in _SAFE:
-            return self._library.interactions[recorded[-1]]
-        return self._missed(asked, len(recorded))
+        wanted = key(asked.method, asked.target, asked.headers, asked.body, self._library.rules)
+        path = self._ids.recorded_text(asked.path)
+        position = self._exact(asked.method, path, wanted)
+        if position is None and any(map(self._ids.is_free, wanted.ids)):
+            position = self._first_use(asked.method, path, wanted)
+        if position is not None:
+            return self._library.interactions[position]
+        miss = explain(asked, self._reasons.known(asked, path, wanted))
+        self.misses.add(miss)
+        return miss
 
-    def unplayed(self) -> list[Interaction]:
-        """What was recorded and not asked for, in recorded order."""
-        return [self._library.interactions[position] for position in self.left()]
+    def render(self, interaction: Interaction) -> Interaction:
+        """What was found as the session is given it: with the client's own ids."""
+        return self._ids.rendered(interaction)
+
+    def unplayed(self) -> list[Entry]:
+        """What was recorded and not asked for, in recorded order; polls that were jumped do not count."""
+        return [self._library.entry(position) for position in self.left()]
 
     def left(self) -> list[int]:
         """Where in the library that stands."""
-        played = set(self._positions())
-        return [position for position in range(len(self._library.interactions)) if position not in played]
+        return self._progress.unplayed()
+
+    def _exact(self, method: str, path: str, wanted: Key) -> int | None:
+        """The next answer to this very request, its ids taken for the recorded ones that they are bound to."""
+        recorded = tuple(map(self._ids.recorded, wanted.ids))
+        digested = digest(wanted.shape, recorded)
+        position = self._progress.play(method, path, digested)
+        if position is not None:
+            self._ids.bind(
+                {one: other for one, other in zip(wanted.ids, recorded, strict=True) if self._ids.is_free(one)}
+            )
+        return position
+
+    def _first_use(self, method: str, path: str, wanted: Key) -> int | None:
+        """The next answer to a request with other ids that may be bound to the client's."""
+        for strand, place, digested, pairs in self._like(method, path, wanted):
+            position = self._progress.take(strand, method, place, digested)
+            if position is not None:
+                self._ids.bind(pairs)
+                return position
+        return None
+
+    def _like(self, method: str, path: str, wanted: Key) -> Iterator[tuple[int, str, bytes, dict[str, str]]]:
+        """(strand, path, digest, bindings) of requests that differ in ids which may be bound."""
+        for strand in self._progress.order():
+            for place in (path, *self._places(strand, method, path, wanted)):
+                bucket = self._library.bucket(strand, method, place)
+                for digested, ids in (bucket.alike(wanted.shape) if bucket else {}).items():
+                    pairs = self._ids.bound(wanted.ids, ids)
+                    if pairs is not None:
+                        yield strand, place, digested, pairs
+
+    def _places(self, strand: int, method: str, path: str, wanted: Key) -> Iterator[str]:
+        """Other paths that this one may mean, where one of its ids is the first time in use."""
+        clients = wanted.ids[: len(find(path))]
+        if any(map(self._ids.is_free, clients)):
+            places = self._library.open_paths(strand, method, path)
+            yield from (place for place in places if self._ids.bound(clients, find(place)) is not None)
 
     def _asked(self, request: Request, body: bytes) -> Asked:
         """The request as the recorder would have stored it."""
@@ -114,31 +148,6 @@ class Cursor:
         came = _readable(request, body)
         redacted = redactor.body(came.body, came.headers)  # first, as the recorder does
         return Asked(request.method, redacted_target(request.target, redactor), came.headers, redacted)
-
-    def _missed(self, asked: Asked, times_recorded: int) -> Miss:
-        recorded = self._library.interactions
-        left = [recorded.entry(position) for position in self.left()]
-        miss = explain(asked, self._library.likely(asked), times_recorded, left, self._replayed_id(asked))
-        self.misses.append(miss)
-        return miss
-
-    def _replayed_id(self, asked: Asked) -> str | None:
-        """An id the request names that an answer of this session has introduced."""
-        named = find_ids(asked.target) + find_ids(asked.body.decode("utf-8", "replace"))
-        if not named:
-            return None
-        introduced = {one for played in self._answers() for one in find_ids(played.body.decode("utf-8", "replace"))}
-        return next((one for one in named if one in introduced), None)
-
-    def _answers(self) -> Iterable[Interaction]:
-        return (self._library.interactions[position] for position in self._positions())
-
-    def _positions(self) -> Iterable[int]:
-        return (at for found, times in self._played.items() for at in self._library.equal(found)[:times])
-
-
-def _compared(path: str) -> str:
-    return unnumbered(path.encode()).decode()
 
 
 def _readable(request: Request, body: bytes) -> Decoded:

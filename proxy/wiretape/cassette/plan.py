@@ -23,10 +23,17 @@ class Mode(StrEnum):
     """Answers from cassettes, refuses the rest; nothing leaves."""
     AUTO = "auto"
     """Replays what it knows, passes on and stores what it does not."""
+    VERIFY = "verify"
+    """Passes everything on, compares the answers with cassettes by their shape, stores nothing."""
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether there are cassettes to look requests up in, be it to answer from them or to compare with them."""
+        return self in {Mode.REPLAY, Mode.AUTO, Mode.VERIFY}
 
     @property
     def asks(self) -> bool:
-        """Whether requests are looked up in cassettes."""
+        """Whether cassettes answer."""
         return self in {Mode.REPLAY, Mode.AUTO}
 
     @property

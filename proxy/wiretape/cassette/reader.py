@@ -27,7 +27,8 @@ def read(data: bytes, name: str, *, journal: bool = False, fetch: Fetch = nothin
     interactions = tuple(found for _, found in reading)
     if strict:
         reading.refuse_damage(name)
-    return Tape(header=reading.scan.header, interactions=interactions, notes=reading.notes)
+    found = reading.scan
+    return Tape(header=found.header, interactions=interactions, notes=reading.notes, ids=found.ids)
 
 
 def good_bytes(data: bytes) -> int:

@@ -13,7 +13,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from wiretape.cassette.format import VERSION, Header
-from wiretape.cassette.lines import PEEK, TAPE, UNREADABLE, is_object, reason
+from wiretape.cassette.lines import PEEK, TAPE, UNREADABLE, TapeLine, is_object, reason
 from wiretape.errors import CassetteError
 
 BLOCK_BYTES = 1 << 20
@@ -195,7 +195,9 @@ class _Scanner:
         found = TAPE.decode(line)
         if found.v != VERSION:
             raise self._refused(f"version {found.v} of the format; this version of wiretape reads version {VERSION}")
-        self._header = Header(by=found.by, recorded=found.recorded, upstream=found.upstream, id=found.id)
+        for problem in found.match.problems():
+            raise ValueError(problem)
+        self._header = _header(found)
         self._ids, self._header_bytes = found.ids, len(line)
 
     def _place(self, kind: str, index: int | None, start: int, end: int) -> None:
@@ -228,6 +230,10 @@ class _Scanner:
 
     def _refused(self, why: str) -> CassetteError:
         return CassetteError(f"{self._name}, line {self._number or 1}: {why}.")
+
+
+def _header(line: TapeLine) -> Header:
+    return Header(by=line.by, recorded=line.recorded, upstream=line.upstream, id=line.id, match=line.match)
 
 
 def _pairs(places: array[int]) -> Iterable[tuple[int, int]]:

@@ -86,7 +86,9 @@ class Sealing:
         return ((piece, strip) for piece in self._pieces for strip in piece.strips)
 
     def _see(self, piece: Piece, strip: Strip) -> None:
-        """Ids are given aliases in the order in which answers name them."""
+        """Ids are given aliases in the order in which answers name them; those that a request named first get none."""
+        for data in _named(piece, self._asked(piece, strip)):
+            self._aliases.pass_over(data.decode("utf-8", "replace"))
         for data in _named(
             piece, _answer(piece, strip) if self._late is None else self._bodies(self._late, piece, strip)
         ):
@@ -95,6 +97,12 @@ class Sealing:
     def _clean(self, late: Secrets, piece: Piece, strip: Strip) -> Interaction:
         one = interaction_of(piece.shelved, strip)
         return swept(one if piece is self._new else replace(one, index=-1), late)
+
+    def _asked(self, piece: Piece, strip: Strip) -> Iterator[bytes]:
+        asked = head_of(piece.shelved, strip, piece.shelved.aliases(strip))
+        one = asked if self._late is None else self._clean(self._late, piece, strip)
+        yield one.target.encode()
+        yield one.request_body
 
     def _bodies(self, late: Secrets, piece: Piece, strip: Strip) -> Iterator[bytes]:
         yield self._clean(late, piece, strip).body

@@ -70,6 +70,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _command(words: Sequence[str], command: Sequence[str]) -> tuple[str, ...]:
-    if command and words[:1] not in (["record"], ["replay"]):
-        raise UsageError("only `record` and `replay` run a command")
+    if command and words[:1] not in (["serve"], ["record"], ["replay"]):
+        raise UsageError("only `serve`, `record` and `replay` run a command")
     return tuple(command)

@@ -22,6 +22,7 @@ from wiretape.cassette.plan import Mode
 from wiretape.config import Config
 from wiretape.edge.address import Address, UnixAddress, parse_address
 from wiretape.errors import ConfigError, UsageError
+from wiretape.taped import no_proxy
 
 _LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  what a child is told instead of a wildcard
 KEY = "sk-wiretape-replay-needs-no-key"
@@ -88,18 +89,12 @@ def environment(proxy: Proxy, environ: Mapping[str, str]) -> dict[str, str]:
     assert not isinstance(address, UnixAddress)  # noqa: S101  refused before the start
     reached = Address(_LOOPBACKS.get(address.host, address.host), address.port)
     scheme = urlsplit(proxy.traffic.url).scheme
-    no_proxy = _no_proxy(environ)
-    ours = {"OPENAI_BASE_URL": f"{scheme}://{reached}/v1", "NO_PROXY": no_proxy, "no_proxy": no_proxy}
+    direct = no_proxy(environ)
+    ours = {"OPENAI_BASE_URL": f"{scheme}://{reached}/v1", "NO_PROXY": direct, "no_proxy": direct}
     needs_none = proxy.config.mode is Mode.REPLAY or proxy.sandbox is not None
     asked = proxy.config.sandbox.api_key if proxy.sandbox is not None else None
     key = {"OPENAI_API_KEY": asked or KEY} if needs_none and not environ.get("OPENAI_API_KEY") else {}
     return {**environ, **ours, **key}
-
-
-def _no_proxy(environ: Mapping[str, str]) -> str:
-    """Join both spellings: clients read one or the other."""
-    known = (environ.get(name) for name in ("NO_PROXY", "no_proxy"))
-    return ",".join(dict.fromkeys(filter(None, (*known, "127.0.0.1,localhost,::1"))))
 
 
 def _check_command(command: Sequence[str], listen: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import sys
+from collections.abc import Iterable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from msgspec import structs
 
 from wiretape.app import Outcome, Proxy, start_sandbox
 from wiretape.cassette.plan import Mode
+from wiretape.cassette.show import printable
 from wiretape.cli.options import effective, proxy_options
 from wiretape.cli.running import Signals, run, run_loop
 from wiretape.config import Config, Effective, checked
@@ -23,6 +25,8 @@ from wiretape.errors import UsageError
 from wiretape.sandbox.options import SandboxOptions
 
 ANY_KEY = "any-key"
+MISSES_SHOWN = 10
+"""Misses that are told at the end; all are counted."""
 _BETA = {"OpenAI-Beta": "assistants=v2"}
 _GREETER = {"model": "gpt-4o-mini", "name": "Greeter", "instructions": "Greet whoever speaks to you."}
 _CURL = """\
@@ -35,6 +39,12 @@ mode_option = click.option(
 )
 cassette_option = click.option("--cassette", multiple=True, help="Cassette of the mode; repeat it to replay several")
 speed_option = click.option("--speed", type=float, help="0 does not wait, 1 keeps the recorded pace [0]")
+fresh_ids_option = click.option(
+    "--fresh-ids", is_flag=True, default=None, help="Answer each session with ids of its own, the same on every run"
+)
+fault_option = click.option(
+    "--fault", multiple=True, help="What goes wrong with answers, such as cut:after=3; repeat it for several"
+)
 cassette_argument = click.argument("cassette")
 
 
@@ -43,18 +53,24 @@ cassette_argument = click.argument("cassette")
 @mode_option
 @cassette_option
 @speed_option
+@fresh_ids_option
+@fault_option
 @click.option("--reuse-port", is_flag=True, default=None, help="Let more processes listen here; forward alone")
-def serve(**flags: Any) -> None:  # noqa: ANN401  click's values; the configuration checks them
-    """Run the proxy, from wiretape.toml, environment and flags.
+@click.pass_obj
+def serve(command: tuple[str, ...], /, **flags: Any) -> None:  # noqa: ANN401  click's values; the configuration checks them
+    """Run the proxy, from wiretape.toml, environment and flags; with `-- CMD …`, run it and stop when it ends.
+
+    Exits with 1 when what was recorded is incomplete, and in mode verify when an answer differs from the recorded one.
 
     \b
     Example:
       wiretape serve
       wiretape serve --upstream https://assistants.example.com --profile production
+      wiretape serve --mode verify --cassette talk -- python app.py
     """  # noqa: D301  \b keeps click from folding the lines
-    code, outcome = run_loop(run(_own_ids(effective(flags)), (), _announce))
-    incomplete = _recorded(outcome)
-    sys.exit(code or incomplete)
+    code, outcome = run_loop(run(_own_ids(effective(flags)), command, _announce))
+    failed = max(_recorded(outcome), _verified(outcome))
+    sys.exit(code or failed)
 
 
 @click.command()
@@ -82,6 +98,8 @@ def record(command: tuple[str, ...], /, *, rewrite: bool, cassette: str, **flags
 @click.argument("cassette", nargs=-1, required=True)
 @proxy_options
 @speed_option
+@fresh_ids_option
+@fault_option
 @click.option("--strict", is_flag=True, help="Fail too when a recorded interaction was left unplayed")
 @click.pass_obj
 def replay(command: tuple[str, ...], /, *, strict: bool, cassette: tuple[str, ...], **flags: Any) -> None:  # noqa: ANN401  as above
@@ -92,6 +110,7 @@ def replay(command: tuple[str, ...], /, *, strict: bool, cassette: tuple[str, ..
     \b
     Example:
       wiretape replay talk -- python app.py
+      wiretape replay talk --speed 1 --fault cut:after=3 --fault answer:status=429:times=2 -- python app.py
     """  # noqa: D301  as above
     config = effective({**flags, "mode": Mode.REPLAY, "cassette": list(cassette)}).config
     code, outcome = run_loop(run(config, command, _announce))
@@ -189,9 +208,20 @@ def _recorded(outcome: Outcome) -> int:
     return int(incomplete or bool(outcome.unrecorded or outcome.stopped))
 
 
+def _verified(outcome: Outcome) -> int:
+    if outcome.drift:
+        click.echo("live answers differ from recorded ones:\n" + _indented(map(printable, outcome.drift)), err=True)
+    return int(bool(outcome.drift))
+
+
+def _indented(lines: Iterable[str]) -> str:
+    return "\n".join(f"  {line}" for line in lines)
+
+
 def _replayed(outcome: Outcome, *, strict: bool) -> int:
     if outcome.refused:
         click.echo(f"{outcome.refused} requests were refused: no recording answers them", err=True)
+        click.echo(_indented(map(printable, outcome.misses[:MISSES_SHOWN])), err=True)
     if strict and outcome.unplayed:
-        click.echo("left unplayed:\n" + "\n".join(f"  {line}" for line in outcome.unplayed), err=True)
+        click.echo("left unplayed:\n" + _indented(outcome.unplayed), err=True)
     return int(bool(outcome.refused or (strict and outcome.unplayed)))

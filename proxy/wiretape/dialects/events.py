@@ -167,3 +167,12 @@ class Dialect(Protocol):
 
     def order(self, route: Route) -> Order:
         """A check of the order of events in a stream that answers a request on this route; never hot."""
+
+    def realm(self, path: str) -> str | None:
+        """The path of what a write under this path may change as a whole: the thread of a message or run."""
+
+    def begins(self, path: str) -> bool:
+        """Whether a POST to this path makes such a whole, which only its answer names."""
+
+    def begun(self, path: str, answer: bytes) -> str | None:
+        """The path of what a POST to this path has made, by its answer."""

@@ -1,4 +1,4 @@
-"""The admin listener: alive, ready and metrics for everybody; the state for whom the guard admits."""
+"""The admin listener: alive, ready and metrics for everybody; state and sessions for whom the guard admits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from msgspec import Struct
 
 from wiretape.edge.guard import LOCALHOST, RULES, Asked, Guard, Rule
 from wiretape.edge.refusal import refusal
+from wiretape.edge.session_api import SessionApi
 from wiretape.errors import WiretapeError
 
+ADMIN_BODY_MAX = 64 << 10
+"""Bytes of a request's body; a longer one is answered 413."""
 _PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -27,6 +30,7 @@ class Health(Struct, frozen=True):
     """The metrics as text, and its content type; called from a thread."""
     state: Callable[[], dict[str, Any]]
     """What `/api/state` shows, for JSON."""
+    sessions: SessionApi
 
 
 def admin(health: Health, guard: Guard) -> web.Application:
@@ -44,12 +48,11 @@ def admin(health: Health, guard: Guard) -> web.Application:
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def state(_: web.Request) -> web.Response:
-        body = msgspec.json.encode(health.state())
-        return web.Response(body=body, content_type="application/json", headers=_PRIVATE)
+        return web.Response(body=msgspec.json.encode(health.state()), content_type="application/json")
 
-    app = web.Application(middlewares=[_guarded(guard)])
+    app = web.Application(middlewares=[_guarded(guard)], client_max_size=ADMIN_BODY_MAX)
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
-    app.add_routes([web.get("/api/state", state)])
+    app.add_routes([web.get("/api/state", state), *health.sessions.routes])
     return app
 
 
@@ -58,12 +61,15 @@ def _guarded(guard: Guard) -> Middleware:
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         # A path that leads nowhere is guarded too: who may not ask does not learn what there is.
         resource = request.match_info.route.resource
-        if resource is None or RULES.get(resource.canonical) is not Rule.OPEN:
-            try:
-                guard.check(_asked(request))
-            except WiretapeError as error:
-                return _refused(error)
-        return await handler(request)
+        if resource is not None and RULES.get(resource.canonical) is Rule.OPEN:
+            return await handler(request)
+        try:
+            guard.check(_asked(request))
+            response = await handler(request)
+        except WiretapeError as error:
+            return _refused(error)
+        response.headers.update(_PRIVATE)
+        return response
 
     return admit
 

@@ -1,14 +1,28 @@
-"""What is wrong with addresses, URLs, sockets and TLS files, one sentence each; the first is told."""
+"""What is wrong with addresses, URLs, sockets, TLS files and numbers, one sentence each; the first is told."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from wiretape.edge.address import UNIX, UnixAddress, parse_address, unix_path
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.tls import client_context, server_context
 from wiretape.edge.upstream import UpstreamOptions
+
+
+def number_problems(options: Struct, path: str = "") -> Iterator[str]:
+    """Find the numbers that are below zero or infinite: no setting may be such."""
+    for name in options.__struct_fields__:
+        value = getattr(options, name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, Struct):
+                yield from number_problems(one, f"{path}{name}.")
+            elif isinstance(one, int | float) and not 0 <= one < math.inf:
+                yield f"{path}{name} must be a number that is not negative; got {one:g}"
 
 
 def listen_problems(addresses: Sequence[str], options: EdgeOptions, cert: str | None, key: str | None) -> Iterator[str]:

@@ -38,6 +38,10 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "/readyz": Rule.OPEN,
         "/metrics": Rule.OPEN,
         "/api/state": Rule.GUARDED,
+        "/api/sessions": Rule.GUARDED,
+        "/api/sessions/{name}": Rule.GUARDED,
+        "/api/sessions/{name}/reset": Rule.GUARDED,
+        "/api/sessions/{name}/assert": Rule.GUARDED,
     }
 )
 """The rule of each route; what is not here is guarded, and a test fails for a route that is not."""

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from http.client import responses
+from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct
 
 from wiretape.cassette import plan as plans
-from wiretape.cassette.format import Ended, Interaction
+from wiretape.cassette.format import Interaction
 from wiretape.cassette.miss import Miss
-from wiretape.cassette.pace import schedule
 from wiretape.cassette.plan import Mode, plan
+from wiretape.edge.comparing import Comparing
 from wiretape.edge.meter import Meter
+from wiretape.edge.played import Played
 from wiretape.edge.recording import Recording
 from wiretape.edge.routes import Prefixes
-from wiretape.edge.sessions import Sessions
+from wiretape.edge.sessions import Session, Sessions
 from wiretape.edge.tee import Tee
 from wiretape.edge.upload import Upload
-from wiretape.errors import BodyTooLarge, CassetteMiss, RequestTooLarge, UpstreamTorn
-from wiretape.exchange import Answer, Chunk, Head, Request, Upstream
+from wiretape.errors import CassetteMiss, RequestTooLarge
+from wiretape.exchange import Answer, Request, Upstream
 
 
 class Opened(Struct, frozen=True):
@@ -100,11 +99,10 @@ class Replay:
     name = Mode.REPLAY.value
     has_sessions = True
 
-    def __init__(self, sessions: Sessions, cassette: str, speed: float, body_max: int) -> None:
+    def __init__(self, sessions: Sessions, cassette: str, body_max: int) -> None:
         self.cassette: str | None = cassette
-        self._sessions = sessions
-        self._speed = speed
-        self._body_max = body_max
+        self.body_max = body_max
+        self.sessions = sessions
 
     def behind(self, request: Request) -> str:
         """Name the session: nothing else is behind us, and so each session's runs are its own."""
@@ -112,28 +110,13 @@ class Replay:
 
     async def open(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
         """Play what was recorded; raises CassetteMiss with the nearest recording."""
-        found = await self.find(request, upload)
+        session = self.sessions.session(request.session)
+        if (instead := session.instead(request)) is not None:
+            return Opened(Played(instead))
+        found = session.find(request, await upload.hold(self.body_max))
         if isinstance(found, Miss):
-            raise self.missed(found)
-        return self.play(found, upload)
-
-    async def find(self, request: Request, upload: Upload) -> Interaction | Miss:
-        """Look the request up; raises RequestTooLarge for a body that is not held."""
-        body = await upload.hold(self._body_max)
-        try:
-            return self._sessions.cursor(request.session).find(request, body)
-        except BodyTooLarge as error:
-            raise RequestTooLarge(str(error)) from error
-
-    def play(self, interaction: Interaction, upload: Upload) -> Opened:
-        """Answer with what was recorded."""
-        upload.tell()
-        return Opened(Played(interaction, self._speed), "hit")
-
-    def missed(self, miss: Miss) -> CassetteMiss:
-        """Count a request that nothing answers."""
-        self._sessions.refused += 1
-        return CassetteMiss(miss.message)
+            raise CassetteMiss(found.message)
+        return play(session, found, upload)
 
 
 class Auto:
@@ -143,61 +126,63 @@ class Auto:
     has_sessions = True
 
     def __init__(self, replay: Replay, record: Record) -> None:
-        self.cassette = record.cassette
+        self.cassette = replay.cassette
         self.behind = record.behind
         self._replay = replay
         self._record = record
 
     async def open(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
         """Play, pass on, or refuse what names an id that only the recording knows."""
+        session = self._replay.sessions.session(request.session)
+        if (instead := session.instead(request)) is not None:
+            return Opened(Played(instead))
         try:
-            found = await self._replay.find(request, upload)
+            found = session.find(request, await upload.hold(self._replay.body_max))
         except RequestTooLarge:
+            _refuse_replayed(session, request)
             opened = await self._record.unrecorded(request, upload, tee, meter)
             return Opened(opened.answer, "miss")
         match plan(Mode.AUTO, found):
             case plans.Replay(interaction):
-                return self._replay.play(interaction, upload)
+                return play(session, interaction, upload)
             case plans.Refuse(miss):
-                raise self._replay.missed(miss)
+                raise CassetteMiss(miss.message)
             case plans.Forward():
+                session.forgive(found)
                 opened = await self._record.open(request, upload, tee, meter)
                 return Opened(opened.answer, "miss")
 
 
-class Played:
-    """A recorded answer, at the recorded pace times `1 / speed`, ending as it ended then."""
+class Verify(Forward):
+    """Pass everything on and hold the answers against what was recorded; store nothing."""
 
-    def __init__(self, interaction: Interaction, speed: float) -> None:
-        self._interaction = interaction
-        self._speed = speed
-        self.head = _head(interaction)
+    name = Mode.VERIFY.value
+    has_sessions = True
 
-    async def chunks(self) -> AsyncIterator[Chunk]:
-        """Give the recorded pieces, never early: each waits for its own deadline, so that no drift adds up."""
-        loop = asyncio.get_running_loop()
-        begun_s = loop.time()
-        for offset_s, data in schedule(self._interaction, self._speed):
-            await _until(begun_s + offset_s)
-            yield Chunk(data, time.monotonic_ns())
-        if self._interaction.how is Ended.UPSTREAM_FAILED:
-            raise UpstreamTorn("the recorded answer broke off here")
-        if self._interaction.how is Ended.CLIENT_LEFT:
-            await loop.create_future()  # what came next was never recorded: silence until the client goes
+    def __init__(self, routes: Prefixes, upstreams: Mapping[str, Upstream], replay: Replay) -> None:
+        super().__init__(routes, upstreams)
+        self.cassette = replay.cassette
+        self._replay = replay
 
-    def taken(self) -> Chunk | None:
-        """Give nothing: each piece has its time."""
-        return None
-
-    def close(self) -> None:
-        """Have nothing to let go."""
+    async def open(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
+        """Ask the upstream, with the comparison looking on; raises RequestTooLarge for a body that is not held."""
+        session = self._replay.sessions.session(request.session)
+        recorded = session.find_live(request, await upload.hold(self._replay.body_max))
+        if recorded is not None:
+            tee.add(Comparing(session.verifier, recorded, self._replay.body_max))
+        opened = await super().open(request, upload, tee, meter)
+        return Opened(opened.answer, "miss" if recorded is None else "hit")
 
 
-def _head(interaction: Interaction) -> Head:
-    status = interaction.status or 0  # one without a status is not playable, and never comes here
-    return Head(status, interaction.served_headers, time.monotonic_ns(), responses.get(status, ""))
+def _refuse_replayed(session: Session, request: Request) -> None:
+    """Refuse a request whose body is not looked at where its target names what only the recording knows."""
+    found = session.find(request, b"")
+    if isinstance(found, Miss) and found.replayed_id is not None:
+        raise CassetteMiss(found.message)
+    session.forgive(found)
 
 
-async def _until(deadline_s: float) -> None:
-    if (wait_s := deadline_s - asyncio.get_running_loop().time()) > 0:
-        await asyncio.sleep(wait_s)
+def play(session: Session, interaction: Interaction, upload: Upload) -> Opened:
+    """Answer with what was recorded."""
+    upload.tell()
+    return Opened(Played(session.perform(interaction)), "hit")

@@ -34,6 +34,7 @@ _REASONS = {
     403: "Forbidden",
     404: "Not Found",
     408: "Request Timeout",
+    409: "Conflict",
     413: "Content Too Large",
     417: "Expectation Failed",
     431: "Request Header Fields Too Large",

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 from msgspec import structs
 
+from wiretape.edge.sessions import NAME_LENGTH_MAX
 from wiretape.errors import BadRequest, NoRoute
 from wiretape.exchange import Request
 from wiretape.wire.headers import value, without
 
 SESSION_HEADER = b"x-wiretape-session"
 SESSION_PREFIX = "/s/"
-SESSION_LENGTH_MAX = 120
 
 
 def scoped(request: Request) -> Request:
-    """Take the session off path and header; raises BadRequest for a name that is empty or too long."""
+    """Take the session off path and header; raises BadRequest for a name that is empty or too long.
+
+    In a path the name is percent-decoded (RFC 3986 section 2.1): a test's name may hold brackets and slashes.
+    """
     session, target = _from_path(request.target)
     named = value(request.headers, SESSION_HEADER) if session is None else session
     if named is None:
         return request
-    if not 0 < len(named) <= SESSION_LENGTH_MAX:
-        raise BadRequest(f"a session's name has 1 to {SESSION_LENGTH_MAX} characters; this one has {len(named)}")
+    if not 0 < len(named) <= NAME_LENGTH_MAX:
+        raise BadRequest(f"a session's name has 1 to {NAME_LENGTH_MAX} characters; this one has {len(named)}")
     return structs.replace(request, target=target, session=named, headers=without(request.headers, {SESSION_HEADER}))
 
 
@@ -31,7 +35,7 @@ def _from_path(target: str) -> tuple[str | None, str]:
         return None, target
     path, mark, query = target.removeprefix(SESSION_PREFIX).partition("?")
     session, slash, rest = path.partition("/")
-    return session, (slash + rest or "/") + mark + query
+    return unquote(session), (slash + rest or "/") + mark + query
 
 
 class Prefixes:

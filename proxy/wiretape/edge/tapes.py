@@ -47,7 +47,8 @@ def load(path: Path) -> Tape:
         return read(source.read(0, source.size), str(path), journal=journal, fetch=fetch, strict=False)
     index = (None if journal else read_index(path, source)) or _indexed(path, source, journal=journal)
     shelved = Shelved(source=source, ids=index.ids, fetch=fetch, room=index.header_bytes)
-    return Tape(header=index.header, interactions=Shelf(shelved, index.entries, str(path)), notes=index.notes)
+    shelf = Shelf(shelved, index.entries, str(path))
+    return Tape(header=index.header, interactions=shelf, notes=index.notes, ids=index.ids)
 
 
 def content(path: Path) -> bytes:
