@@ -638,6 +638,25 @@ async def test_the_upstream_sees_the_head_before_the_first_byte_of_the_body() ->
         writer.close()
 
 
+@pytest.mark.usefixtures("by_each_engine")
+async def test_an_answer_before_the_end_of_an_upload_leaves_the_connection_usable() -> None:
+    """What is left is passed over: else the client, told of no close, would fail in sending it, or lose the answer."""
+
+    async def script(connection: Connection) -> None:
+        await connection.reader.readuntil(b"some of it")
+        await connection.send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno")
+        await connection.gone()
+
+    async with serving(script) as url, proxied(url) as proxy:
+        reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
+        async with asyncio.timeout(5):
+            for _ in range(2):
+                writer.write(get("/", "Content-Length: 100", method="POST", close=False) + b"some of it")
+                assert (await reader.readuntil(b"\r\n\r\nno")).startswith(b"HTTP/1.1 413 ")
+                writer.write(b" and all the rest".ljust(90))
+        writer.close()
+
+
 async def test_a_tear_does_not_wait_for_the_rest_of_an_upload() -> None:
     async def script(connection: Connection) -> None:
         await connection.reader.readuntil(b"\r\n\r\n")

@@ -108,6 +108,7 @@ class Serving(web.RequestHandler):
         payload.set_exception(_PAYLOAD_ACCESS_ERROR)
 
     async def _drop(self, payload: StreamReader) -> None:
+        await asyncio.sleep(0)  # an upload that was cancelled lets go of its body only now; two may not read it
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._lingering_time):
                 while not (payload.is_eof() or self._force_close):
