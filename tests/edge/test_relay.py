@@ -488,6 +488,7 @@ async def test_what_is_no_http_is_refused_in_our_words_and_quotes_nothing() -> N
         )
     assert error_of(got) == (400, "bad_request")
     assert b"SECRET" not in got
+    assert b"\r\nConnection: close\r\n" in got
 
 
 async def test_a_field_that_the_reference_engine_cannot_pass_on_unchanged_is_refused() -> None:
