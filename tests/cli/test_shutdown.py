@@ -127,6 +127,14 @@ async def test_a_second_sigterm_ends_the_drain_at_once(tmp_path: Path) -> None:
                 assert await process.wait() == 0
 
 
+async def test_sigterm_is_heard_where_nobody_reads_what_we_say_any_more(tmp_path: Path) -> None:
+    async with running("serve", "--ledger", "none", cwd=tmp_path) as (process, _):
+        process._transport.get_pipe_transport(2).close()  # type: ignore[attr-defined]
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(SDKS_OWN_WAIT_S):
+            assert await process.wait() in {0, 120}  # 120 is Python's own, for an output that it could not flush
+
+
 @pytest.mark.parametrize("fault", ["accepts and never answers", "trickles", "refuses", "fails"])
 async def test_a_broken_collector_does_not_hold_the_exit(tmp_path: Path, fault: str) -> None:
     """And the ledger's row is written all the same."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -189,6 +191,28 @@ async def test_a_cancelled_exchange_frees_its_connection_at_once(name: EngineNam
             task.cancel()
         async with asyncio.timeout(5):
             await left.wait()
+
+
+@engines
+async def test_a_reset_after_an_early_answer_is_nothing_to_complain_of(name: EngineName) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.reader.readuntil(b"\r\n\r\n")
+        await connection.send(OK)
+        connection.reset()
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield bytes(65_536)
+            await asyncio.sleep(0)
+
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    upload = request("POST", "/", (b"Content-Length", b"6553600"))
+    async with asking(name, script) as upstream:
+        for _ in range(5):
+            await outcome(upstream, upload, body())
+    gc.collect()
+    assert not complaints
 
 
 @engines

@@ -213,7 +213,8 @@ async def test_of_two_that_connect_at_once_one_is_closed() -> None:
 
 
 async def test_one_that_connects_while_it_is_given_up_is_closed() -> None:
-    late, begun = Mock(name="late"), asyncio.Event()
+    begun, closed = asyncio.Event(), asyncio.Event()
+    late = Mock(name="late", abort=closed.set)
 
     async def connect(address: tuple[str, int]) -> Any:
         if address[0] == "b":
@@ -225,8 +226,28 @@ async def test_one_that_connects_while_it_is_given_up_is_closed() -> None:
         except asyncio.CancelledError:
             return late
 
-    await Race(connect, 0.0).run([("a", 1), ("b", 1)])
-    assert late.abort.called
+    async with asyncio.timeout(5):
+        await Race(connect, 0.0).run([("a", 1), ("b", 1)])
+        await closed.wait()
+
+
+async def test_a_winner_is_there_before_its_losers_have_ended() -> None:
+    """Whoever waits for them may be cancelled meanwhile, and nobody would know of the winner."""
+    winner, begun, may_end = Mock(name="winner"), asyncio.Event(), asyncio.Event()
+
+    async def connect(address: tuple[str, int]) -> Any:
+        if address[0] == "b":
+            await begun.wait()
+            return winner
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            await may_end.wait()
+
+    async with asyncio.timeout(5):
+        assert await Race(connect, 0.0).run([("a", 1), ("b", 1)]) is winner
+    may_end.set()
 
 
 async def test_a_mistake_is_no_failure_to_connect() -> None:

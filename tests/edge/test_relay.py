@@ -488,6 +488,7 @@ async def test_what_is_no_http_is_refused_in_our_words_and_quotes_nothing() -> N
         )
     assert error_of(got) == (400, "bad_request")
     assert b"SECRET" not in got
+    assert b"\r\nConnection: close\r\n" in got
 
 
 async def test_a_field_that_the_reference_engine_cannot_pass_on_unchanged_is_refused() -> None:
@@ -635,6 +636,25 @@ async def test_the_upstream_sees_the_head_before_the_first_byte_of_the_body() ->
         writer.write(get("/", "Transfer-Encoding: chunked", method="POST"))
         async with asyncio.timeout(5):
             assert (await reader.readuntil(b"no")).startswith(b"HTTP/1.1 401 ")
+        writer.close()
+
+
+@pytest.mark.usefixtures("by_each_engine")
+async def test_an_answer_before_the_end_of_an_upload_leaves_the_connection_usable() -> None:
+    """What is left is passed over: else the client, told of no close, would fail in sending it, or lose the answer."""
+
+    async def script(connection: Connection) -> None:
+        await connection.reader.readuntil(b"some of it")
+        await connection.send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno")
+        await connection.gone()
+
+    async with serving(script) as url, proxied(url) as proxy:
+        reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
+        async with asyncio.timeout(5):
+            for _ in range(2):
+                writer.write(get("/", "Content-Length: 100", method="POST", close=False) + b"some of it")
+                assert (await reader.readuntil(b"\r\n\r\nno")).startswith(b"HTTP/1.1 413 ")
+                writer.write(b" and all the rest".ljust(90))
         writer.close()
 
 

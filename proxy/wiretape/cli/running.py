@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -79,8 +80,9 @@ class Signals:
                 call()
             return
         self.first = number
-        click.echo("wiretape: draining; a second signal ends it at once", err=True)
         self._came.set()
+        with contextlib.suppress(OSError):  # nobody may read it any more
+            click.echo("wiretape: draining; a second signal ends it at once", err=True)
 
 
 def environment(proxy: Proxy, environ: Mapping[str, str]) -> dict[str, str]:

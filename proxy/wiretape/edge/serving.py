@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from aiohttp import StreamReader, web
+from aiohttp import HttpVersion11, StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _PAYLOAD_ACCESS_ERROR, ERROR, _ErrInfo
@@ -15,6 +15,8 @@ from aiohttp.web_protocol import _PAYLOAD_ACCESS_ERROR, ERROR, _ErrInfo
 from wiretape.edge.respond import Relayed
 
 INTERNAL = 500
+_NO_REQUEST = ERROR._replace(version=HttpVersion11)
+"""What stands for bytes that are none: as HTTP/1.0, aiohttp's, its answer would not tell of the close that follows."""
 Handler = Callable[[web.BaseRequest], Awaitable[Relayed]]
 
 
@@ -66,7 +68,7 @@ class Serving(web.RequestHandler):
             self._resume_reading_if_drained()
 
     def _request(self, message: Any, payload: StreamReader) -> web.BaseRequest:  # noqa: ANN401  aiohttp's own
-        head = ERROR if isinstance(message, _ErrInfo) else message
+        head = _NO_REQUEST if isinstance(message, _ErrInfo) else message
         task = cast("asyncio.Task[None]", self._task_handler)
         return web.BaseRequest(head, payload, self, cast("AbstractStreamWriter", None), task, self._loop)
 
@@ -108,6 +110,7 @@ class Serving(web.RequestHandler):
         payload.set_exception(_PAYLOAD_ACCESS_ERROR)
 
     async def _drop(self, payload: StreamReader) -> None:
+        await asyncio.sleep(0)  # an upload that was cancelled lets go of its body only now; two may not read it
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._lingering_time):
                 while not (payload.is_eof() or self._force_close):

@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -45,8 +45,7 @@ class Race:
 
     async def run(self, among: Sequence[Address]) -> Connection:
         """Start one after the other: when the one before has failed, or after `stagger_s`. Raises OSError."""
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._give_up)
+        try:
             for at in among:
                 self._start(at)
                 if (connection := await self._first(self._stagger_s)) is not None:
@@ -54,6 +53,8 @@ class Race:
             while self._running:
                 if (connection := await self._first(None)) is not None:
                     return connection
+        finally:
+            self._give_up()
         raise OSError("; ".join(self.failures) or "the name has no address")
 
     def _start(self, at: Address) -> None:
@@ -75,11 +76,15 @@ class Race:
             self.failures.append(f"{task.get_name()}: {str(error) or type(error).__name__}")
             return None
 
-    async def _give_up(self) -> None:
-        """Cancel the losers and close what one of them has made meanwhile."""
+    def _give_up(self) -> None:
+        """Cancel the losers, and wait for none: whoever is cancelled in such a wait would lose the winner as well."""
         for task in self._running:
+            task.add_done_callback(_discard)
             task.cancel()
-        for ended in await asyncio.gather(*self._running, return_exceptions=True):
-            if not isinstance(ended, BaseException):
-                ended.abort()
         self._running.clear()
+
+
+def _discard(loser: asyncio.Task[Connection]) -> None:
+    """Close what a loser has made meanwhile; why another failed is taken, so that nobody complains of it."""
+    if not loser.cancelled() and loser.exception() is None:
+        loser.result().abort()

@@ -142,15 +142,21 @@ class ClientAnswer:
         self._closed = None if protocol is None else protocol.closed
         if self._closed is not None:
             self._closed.add_done_callback(self._lost)
+            self._closed.remove_done_callback(_take)  # of the answer before this one
+            self._closed.add_done_callback(_take)
 
-    def _lost(self, closed: asyncio.Future[None]) -> None:
-        closed.cancelled() or closed.exception()  # taken, so that nobody complains of an exception not retrieved
+    def _lost(self, _: asyncio.Future[None]) -> None:
         self._break("the connection was lost")
 
     def _break(self, reason: str) -> None:
         content = self._response.content
         if not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError(reason))
+
+
+def _take(closed: asyncio.Future[None]) -> None:
+    """Take a connection's end, also of one that idles: else asyncio complains of an exception not retrieved."""
+    closed.cancelled() or closed.exception()
 
 
 def _connector(options: UpstreamOptions, tls: ssl.SSLContext | None) -> aiohttp.BaseConnector:
