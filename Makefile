@@ -1,6 +1,6 @@
 # Bare `make` lists the targets. CI calls exactly `make check test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-node kills check fix docs golden bench bench-quick lock clean
+.PHONY: help setup run demo test test-node kills check fix docs dashboard golden bench bench-quick lock clean
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 BIN := .venv/bin
@@ -63,6 +63,9 @@ fix: $(READY) ## what the linter and the formatter can mend
 
 docs: $(READY) ## write docs/reference.md anew from the code
 	@$(BIN)/python docs/reference.py
+
+dashboard: $(READY) ## write deploy/grafana/dashboard.json anew from its panels
+	@$(BIN)/python deploy/grafana/dashboard.py
 
 golden: $(READY) ## record the golden cassettes anew; review the diff
 	@$(BIN)/python tests/golden.py
