@@ -1,19 +1,21 @@
 # Bare `make` lists the targets. CI calls exactly `make check test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-node kills check fix docs dashboard golden bench bench-quick lock clean
+.PHONY: help setup run demo test test-node kills check check-deploy fix docs dashboard golden bench bench-quick lock clean
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 BIN := .venv/bin
 READY := .venv/.ready
 # The oldest SDK that speaks v2 wants an older HTTP client than the newest: an environment of its own for the tests.
 OLDEST := .venv/oldest-sdk
+# The validators of deploy/ bring much that nothing else wants.
+VALIDATORS := .venv/deploy
 NODE_TESTS := tests/journeys/node
 # Recordings made by others, where they lie beside the checkout; tests that need them skip by name without.
 WIRETAPE_CORPORA ?= $(realpath ../shared/corpora)
 export WIRETAPE_CORPORA
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 13
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: $(READY) $(OLDEST)/.ready ## make the environment: .venv, pinned with hashes
 
@@ -26,6 +28,11 @@ $(READY): requirements/dev.txt pyproject.toml
 $(OLDEST)/.ready: requirements/oldest-sdk.txt | $(READY)
 	@$(PYTHON) .ci/environment.py $(OLDEST)
 	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/oldest-sdk.txt
+	@touch $@
+
+$(VALIDATORS)/.ready: requirements/deploy.txt | $(READY)
+	@$(PYTHON) .ci/environment.py $(VALIDATORS)
+	@$(VALIDATORS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/deploy.txt
 	@touch $@
 
 run: $(READY) ## the proxy on 127.0.0.1:8787 in front of the embedded sandbox
@@ -57,6 +64,9 @@ check: $(READY) ## lint, types, import contracts, generated docs
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python docs/reference.py --check
 
+check-deploy: $(READY) $(VALIDATORS)/.ready ## judge everything in deploy/ by its own tools; names those that are not here
+	@$(BIN)/python deploy/check.py $(VALIDATORS)/bin
+
 fix: $(READY) ## what the linter and the formatter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -84,6 +94,12 @@ lock: $(READY) ## resolve anew: one file for all platforms, with hashes, without
 	@for peer in litellm mitmproxy; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --group bench-$$peer --output-file requirements/bench-$$peer.txt || exit 1; done
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --group deploy --output-file requirements/deploy.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --group image --output-file requirements/image.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --constraint requirements/dev.txt pyproject.toml --output-file requirements/run.txt
 	@npm install --prefix $(NODE_TESTS) --package-lock-only --no-audit --no-fund --loglevel error >/dev/null
 
 clean: ## remove what make made
