@@ -97,7 +97,7 @@ lock: $(READY) ## resolve anew: one file for all platforms, with hashes, without
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --group deploy --output-file requirements/deploy.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --group image --output-file requirements/image.txt
+	  --group image --constraint requirements/dev.txt --output-file requirements/image.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --constraint requirements/dev.txt pyproject.toml --output-file requirements/run.txt
 	@npm install --prefix $(NODE_TESTS) --package-lock-only --no-audit --no-fund --loglevel error >/dev/null
