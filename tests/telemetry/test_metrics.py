@@ -7,7 +7,7 @@ from support.reports import a_get, a_run, an_exchange
 from support.telemetry import Metrics, gauges
 from wiretape.errors import UpstreamTorn
 from wiretape.exchange import How
-from wiretape.runs.report import AgentCreated
+from wiretape.runs.report import AgentCreated, Usage
 from wiretape.telemetry.metrics import Known
 from wiretape.telemetry.options import TelemetryOptions
 
@@ -35,6 +35,14 @@ def test_tokens_are_counted_from_the_run_alone() -> None:
     assert metrics.values("wiretape.run.usage.output_tokens") == {None: 40}
     assert metrics.values("wiretape.run.usage.reasoning_output_tokens") == {None: 10}
     assert metrics.values("gen_ai.client.token.usage", "gen_ai.token.type") == {"input": 200, "output": 40}
+
+
+def test_tokens_that_were_told_as_none_are_a_zero_that_is_there() -> None:
+    """A series that begins with its first count has no rise to show for it."""
+    metrics = Metrics()
+    metrics.sink.run(a_run(usage=Usage(prompt=200, completion=40)))
+    assert metrics.values("wiretape.run.usage.cached_input_tokens") == {None: 0}
+    assert metrics.values("wiretape.run.usage.reasoning_output_tokens") == {None: 0}
 
 
 def test_unknown_usage_is_counted_and_never_zero() -> None:

@@ -67,22 +67,23 @@ class Spread:
 class Count:
     """One counter and one set of attributes, added up until they are taken."""
 
-    __slots__ = ("_attributes", "_counter", "_total")
+    __slots__ = ("_attributes", "_counter", "_told", "_total")
 
     def __init__(self, counter: Counter, attributes: Attributes) -> None:
         self._counter = counter
         self._attributes = attributes
         self._total: float = 0
+        self._told = False
 
     def add(self, amount: float) -> None:
         """Count some."""
         self._total += amount
 
     def hand_over(self) -> None:
-        """Add what was counted, and begin anew."""
-        if self._total:
+        """Add what was counted, and begin anew; once a zero too, so that its first count is a rise, no beginning."""
+        if self._total or not self._told:
             self._counter.add(self._total, self._attributes)
-            self._total = 0
+            self._total, self._told = 0, True
 
 
 class _Aggregated(_ExplicitBucketHistogramAggregation):
