@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -73,6 +74,13 @@ def test_the_image_has_the_versions_that_the_tests_ran_with(lock: str) -> None:
     pins = dict(PIN.findall((ROOT / "requirements" / lock).read_text("utf-8")))
     assert len(pins) > 5
     assert {name: pin for name, pin in pins.items() if ours.get(name) != pin} == {}
+
+
+def test_the_image_has_all_that_the_package_wants() -> None:
+    """Who adds a dependency runs `make lock`."""
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    names = {re.split(r"[<>=;\[ ]", one)[0] for one in wanted}
+    assert names - set(dict(PIN.findall((ROOT / "requirements" / "run.txt").read_text("utf-8")))) == set()
 
 
 def test_every_install_wants_hashes_or_is_our_own_wheel() -> None:
