@@ -6,7 +6,7 @@ process, `wall_ns` is nanoseconds since the Unix epoch taken at the same instant
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
 from typing import Protocol
 
@@ -110,6 +110,13 @@ class Answer(Protocol):
 
     def taken(self) -> Chunk | None:
         """Give a piece of the body that is there already, or None; then `chunks` begins after it."""
+        ...
+
+    def offer_to(self, taker: Callable[[Chunk], bool]) -> None:
+        """Let a piece be offered as it comes, while `chunks` is waited on; what is taken is not given by `chunks`.
+
+        An answer may leave it at that, and give all by `chunks`.
+        """
         ...
 
     def close(self) -> None:

@@ -584,6 +584,9 @@ async def test_a_mistake_of_ours_never_writes_a_second_head_into_a_body(mistake:
     class Mistaken:
         head = Head(200, ((b"Content-Type", b"text/plain"),), 0, "OK")
 
+        def offer_to(self, taker: object) -> None:
+            """Offer nothing."""
+
         def taken(self) -> Chunk | None:
             return None
 

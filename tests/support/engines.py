@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import cycle
 from typing import Any, NamedTuple
 
 from support.raw import Connection, Script, serving
 from wiretape.edge.engines.choice import Engines
 from wiretape.edge.upstream import EngineName, UpstreamOptions
 from wiretape.errors import UpstreamProtocolError, UpstreamTimeout, UpstreamTorn, UpstreamUnreachable
-from wiretape.exchange import Head, Headers, Request, Upstream
+from wiretape.exchange import Chunk, Head, Headers, Request, Upstream
 
 ENGINES: tuple[EngineName, ...] = ("fast", "reference")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -37,20 +38,27 @@ def request(method: str = "GET", target: str = "/", *headers: tuple[bytes, bytes
 
 
 async def outcome(upstream: Upstream, asked: Request, body: AsyncIterator[bytes] | None = None) -> Outcome:
-    """Ask, and read to the end."""
-    head, got = None, b""
+    """Ask, and read to the end; of what is offered as it comes, take two pieces of three."""
+    head, got, turns = None, bytearray(), cycle((True, True, False))
+
+    def take(chunk: Chunk) -> bool:
+        takes = next(turns)
+        got.extend(chunk.data if takes else b"")
+        return takes
+
     try:
         async with asyncio.timeout(2):
             answer = await upstream.open(asked, body)
             try:
                 head = answer.head
+                answer.offer_to(take)
                 async for chunk in answer.chunks():
                     got += chunk.data
             finally:
                 answer.close()
     except tuple(_NAMES) as error:
-        return Outcome(_NAMES[type(error)], head, got)
-    return Outcome("whole", head, got)
+        return Outcome(_NAMES[type(error)], head, bytes(got))
+    return Outcome("whole", head, bytes(got))
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from http.client import responses
 from typing import Protocol
 
@@ -73,6 +73,9 @@ class Played:
             return None
         (_, data), *self._pieces = self._pieces
         return Chunk(data, time.monotonic_ns())
+
+    def offer_to(self, taker: Callable[[Chunk], bool]) -> None:
+        """Offer nothing: each piece has its time."""
 
     def close(self) -> None:
         """Have nothing to let go."""

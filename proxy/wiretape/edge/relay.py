@@ -213,28 +213,39 @@ class Passage:
         self._response = response
         first = answer.taken()
         response.begin(b"" if first is None else first.data)
-        now_ns = time.monotonic_ns()
-        self._meter.answered(answer.head, now_ns)
+        self._meter.answered(answer.head, time.monotonic_ns())
         self._tee.head(answer.head)
         if first is not None:
-            self._passed(first, now_ns)
+            self._passed(first)
 
-    def _passed(self, chunk: Chunk, now_ns: int) -> None:
-        self._meter.passed(chunk, now_ns)
-        self._tee.chunk(chunk)
+    def _passed(self, chunk: Chunk) -> None:
+        """Count a chunk, and show it to whoever watches."""
+        if self._watch is not None:  # who else would read the meter
+            self._meter.passed(chunk, time.monotonic_ns())
+        if self._tee.observers:
+            self._tee.chunk(chunk)
 
     async def _pump(self, answer: Answer, response: Relayed) -> tuple[How, str | None]:
+        """Pass the body on: as it comes where the client keeps up, else when it has room again."""
+        answer.offer_to(self._take)
         try:
             async for chunk in answer.chunks():
+                await response.drain()
                 response.put(chunk.data)
-                self._passed(chunk, time.monotonic_ns())
-                if not response.has_room:
-                    await response.drain()
+                self._passed(chunk)
         except UpstreamTorn as error:
             response.tear()
             return self._torn(error)
+        await response.drain()
         response.finish()
         return How.COMPLETE, None
+
+    def _take(self, chunk: Chunk) -> bool:
+        """Pass a chunk on within the call that brought it, unless the client has no room, or has left."""
+        if self._response is None or not self._response.take(chunk.data):
+            return False
+        self._passed(chunk)
+        return True
 
     def _torn(self, error: UpstreamTorn) -> tuple[How, str | None]:
         """Tell whose doing a tear was: a body that failed takes the upstream's connection with it."""

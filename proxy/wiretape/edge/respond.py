@@ -29,6 +29,8 @@ class Relayed:
         modern = raw.version >= HttpVersion11
         is_last = not raw.keep_alive or ("Transfer-Encoding" in raw.headers and not _ended_bare(raw))
         self._framed = frame(head, method=raw.method, modern=modern, keep_alive=keep_alive and not is_last)
+        self._is_chunked = self._framed.framing is Framing.CHUNKED
+        self._protocol = raw.protocol
         self._torn = False
         self._ended = False
 
@@ -58,14 +60,22 @@ class Relayed:
             return b"%x\r\n%b\r\n" % (len(data), data)
         return b"" if framing is Framing.EMPTY else data  # RFC 9112 section 6.3: nothing may follow such a head
 
-    @property
-    def has_room(self) -> bool:
-        """Whether the client takes what it is given: else `drain`."""
-        return not self._raw.protocol.writing_paused
+    def take(self, data: bytes) -> bool:
+        """Do as `put`, where the client keeps up; else leave it at that, and say so. Each chunk comes this way."""
+        protocol = self._protocol
+        transport = protocol.transport
+        if transport is None or protocol.writing_paused or transport.is_closing():
+            return False
+        if self._is_chunked:
+            transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        elif self._framed.framing is not Framing.EMPTY:
+            transport.write(data)
+        return True
 
     async def drain(self) -> None:
-        """Wait until the client has room again: the upstream is not read meanwhile."""
-        await self._raw.protocol._drain_helper()  # noqa: SLF001  what its writer does, which is not made here
+        """Wait until the client has room, where it has none: the upstream is not read meanwhile."""
+        if self._protocol.writing_paused:
+            await self._protocol._drain_helper()  # noqa: SLF001  what its writer does, which is not made here
 
     def finish(self) -> None:
         """End the body, unless it was torn."""
@@ -109,7 +119,7 @@ class Relayed:
         transport.close()  # by us: aiohttp would first wait for what is left of the request
 
     def _send(self, data: bytes) -> None:
-        transport = self._raw.transport
+        transport = self._protocol.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has left")
         transport.write(data)

@@ -17,13 +17,14 @@ class Tee:
     """Hands each piece to all observers, after the other side has it."""
 
     def __init__(self, *observers: Observer) -> None:
-        self._observers = list(observers)
+        self.observers = list(observers)
+        """Those that were not dropped."""
         self.dropped: list[BaseException] = []
         """What the dropped observers raised."""
 
     def add(self, observer: Observer) -> None:
         """Let one more watch; only before the first piece."""
-        self._observers.append(observer)
+        self.observers.append(observer)
 
     def sent(self, chunk: Chunk) -> None:
         """Tell of a piece of the request's body that was passed on."""
@@ -36,7 +37,7 @@ class Tee:
     def chunk(self, chunk: Chunk) -> None:
         """Tell of a piece of the response's body that the client was given."""
         # Spelled out rather than by _each: this is the per-chunk path.
-        for observer in tuple(self._observers):
+        for observer in self.observers:
             try:
                 observer.chunk(chunk)
             except Exception as error:  # noqa: BLE001  an observer may fail in any way and must not hurt the client
@@ -47,12 +48,13 @@ class Tee:
         self._each(_END, ending)
 
     def _each(self, told: Callable[[Observer], Callable[[Piece], None]], piece: Piece) -> None:
-        for observer in tuple(self._observers):
+        for observer in self.observers:
             try:
                 told(observer)(piece)
             except Exception as error:  # noqa: BLE001  as above
                 self._drop(observer, error)
 
     def _drop(self, observer: Observer, error: Exception) -> None:
-        self._observers.remove(observer)
+        # A new list: the old one is being gone through.
+        self.observers = [one for one in self.observers if one is not observer]
         self.dropped.append(error)

@@ -20,6 +20,7 @@ _FINAL = 200
 _STATUS_MIN = 100
 _BODILESS = frozenset({204, 304})
 _VERSIONS = frozenset({"1.0", "1.1"})
+_REFUSALS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 _FRAMING_NAME_LENGTHS = frozenset({len(b"content-length"), len(b"transfer-encoding")})
 
 
@@ -47,6 +48,7 @@ class AnswerParser:
         self._line_bytes = 0
         self._length: int | None = None
         self._is_chunked = False
+        self._chunks: httptools.HttpResponseParser | None = None
         self._left: int | None = None
         self._until_close = False
         self.status = 0
@@ -83,6 +85,8 @@ class AnswerParser:
 
     def feed(self, data: bytes) -> bytes:
         """Take a read; gives the body bytes in it."""
+        if self._chunks is not None:
+            return self._unchunked(self._chunks, data)
         if self._left is not None:
             return self._counted(data, self._left)
         if self._until_close:
@@ -99,7 +103,7 @@ class AnswerParser:
 
     def release(self) -> None:
         """Break the cycle of parser and callbacks: there are many of us, and the collector should not have to look."""
-        self._parser = None
+        self._parser = self._chunks = None
 
     def on_message_begin(self) -> None:
         """Take the first byte of a message; a second answer to one request is none."""
@@ -192,7 +196,20 @@ class AnswerParser:
             self._left = None if self._length is None else self._length - len(body)
             self._until_close = self._length is None
             self.release()
+        elif self.has_head and self._is_chunked:
+            self._chunks = self._parser
         return body
+
+    def _unchunked(self, parser: httptools.HttpResponseParser, data: bytes) -> bytes:
+        """Read on in a chunked body; the hot path, and so in one piece for what a read of it usually is."""
+        try:
+            parser.feed_data(data)
+        except _REFUSALS as error:
+            self._break_off(error)
+        if len(self._pieces) != 1 or self.has_excess:
+            return self._body(data)
+        self._line_bytes = 0
+        return self._pieces.pop()
 
     def _step_by_line(self, parser: httptools.HttpResponseParser, data: bytes) -> None:
         """Feed the head and no more, so that it is known where it ends."""
@@ -209,11 +226,14 @@ class AnswerParser:
     def _step(self, parser: httptools.HttpResponseParser, data: bytes) -> None:
         try:
             parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if self.ended:
-                self._exceed()
-            else:
-                self._fail(str(error))
+        except _REFUSALS as error:
+            self._break_off(error)
+
+    def _break_off(self, error: Exception) -> None:
+        if self.ended:
+            self._exceed()
+        else:
+            self._fail(str(error))
 
     def _body(self, data: bytes) -> bytes:
         pieces = self._pieces

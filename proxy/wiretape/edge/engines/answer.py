@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from wiretape.edge.engines.alarm import Alarm
 from wiretape.edge.engines.connection import Connection
@@ -24,6 +24,9 @@ CHUNK_COST_BYTES = 160
 
 class FastAnswer:
     """An answer on its way; each read of the socket becomes one chunk at most, and wakes its reader once at most.
+
+    A chunk that comes while its reader waits is first offered to whoever takes it, within the call that brought it:
+    to wake a task for each would cost more than all else that is done with it.
 
     The connection's one alarm serves the whole exchange. It is wound anew when the request was sent and when the head
     has come; between chunks it only looks how long somebody has been waiting.
@@ -45,6 +48,7 @@ class FastAnswer:
         self._has_head = False
         self._is_whole = False
         self._error: Exception | None = None
+        self._taker: Callable[[Chunk], bool] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._waiting_since_s = NOT_WAITING
         self._alarm: Alarm | None = connection.alarm
@@ -94,10 +98,15 @@ class FastAnswer:
         self._make_room(len(chunk.data))
         return chunk
 
+    def offer_to(self, taker: Callable[[Chunk], bool]) -> None:
+        """Let chunks be taken as they come, those that the taker declines wait; what it raises, `chunks` raises."""
+        self._taker = taker
+
     def close(self) -> None:
         """Close the connection, unless the answer has ended and the pool has it back; idempotent."""
         self._silence()
         self._parser.release()
+        self._taker = None
         if self._upload is not None:
             self._upload.cancel()
             self._upload = None
@@ -109,18 +118,23 @@ class FastAnswer:
     def received(self, data: bytes) -> None:
         """Take a read."""
         at_ns = time.monotonic_ns()
-        self.was_begun = True
-        if self._is_whole:
-            self._parser.feed(data)  # while the upload goes on; the connection will not be used again
-            return
         body = self._parser.feed(data)
         if not self._has_head and not self._begin(at_ns):
             return
-        if body:
-            self._hold(Chunk(body, at_ns))
-        if self._parser.fault is not None:
-            self._fail(UpstreamTorn(f"the upstream's body broke off: {self._parser.fault}"))
-        elif self._parser.ended:
+        if self._is_whole:
+            return  # while the upload goes on; the connection will not be used again
+        is_taken = bool(body) and self._is_taken(chunk := Chunk(body, at_ns))
+        if body and not is_taken:
+            self._hold(chunk)
+        if self._parser.ended or self._parser.fault is not None:
+            self._conclude(self._parser.fault)
+        elif not is_taken:
+            self._wake()
+
+    def _conclude(self, fault: str | None) -> None:
+        if fault is not None:
+            self._fail(UpstreamTorn(f"the upstream's body broke off: {fault}"))
+        else:
             self._end()
         self._wake()
 
@@ -139,6 +153,7 @@ class FastAnswer:
 
     def _begin(self, at_ns: int) -> bool:
         """Look whether the head is whole; where the read that ends it runs beyond the answer, it is refused as well."""
+        self.was_begun = True
         parser = self._parser
         if parser.fault is not None and (parser.has_excess or not parser.has_head):
             self._fail(UpstreamProtocolError(f"{self._options.place} answered with what is no HTTP: {parser.fault}"))
@@ -149,6 +164,17 @@ class FastAnswer:
             if not parser.ended:
                 self._wind(self._options.idle_s)
         return self._has_head
+
+    def _is_taken(self, chunk: Chunk) -> bool:
+        """Offer a chunk to its taker while the reader waits; one that is awake has others to give before it."""
+        if self._taker is None or self._waiter is None or self._waiter.done():
+            return False
+        self._waiting_since_s = self._loop.time()
+        try:
+            return self._taker(chunk)
+        except Exception as error:  # noqa: BLE001  its mistake is the reader's to hear of, not the connection's
+            self._fail(error)
+            return True
 
     def _hold(self, chunk: Chunk) -> None:
         self._ready.append(chunk)

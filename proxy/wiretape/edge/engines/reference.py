@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 from multidict import CIMultiDict
@@ -116,6 +116,9 @@ class ClientAnswer:
     def taken(self) -> Chunk | None:
         """Give nothing: aiohttp's reader tells only whoever waits."""
         return None
+
+    def offer_to(self, taker: Callable[[Chunk], bool]) -> None:
+        """Offer nothing: aiohttp's reader tells only whoever waits."""
 
     def close(self) -> None:
         """Give the connection back when the body was read to its end, and close it otherwise."""
