@@ -23,7 +23,7 @@ from wiretape.errors import FrameTooLarge
 _BLOCK_END = re.compile(rb"\n[\r\n]|\r\r")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _RETRY_DIGITS_MAX = 18
-_CR = 13
+_LF, _CR = 10, 13
 _NAMES_MAX = 64
 
 
@@ -71,6 +71,8 @@ class Framer:
         if self._overflown:
             self._refuse()
         self._plain = self._plain and _CR not in data
+        if not self._held and self._plain and (frame := self._single(data)) is not None:
+            return [frame]
         if self._held:
             self._held += data
             if self._end(self._held, 0, self._searched) < 0:
@@ -104,6 +106,16 @@ class Framer:
             start = end
         self._held += data[start:]
         return self._keep(frames, (end if end >= 0 else len(data)) - start)
+
+    def _single(self, data: bytes) -> Frame | None:
+        """Take bytes that are one frame of the usual form and of a known name, as most reads of a paced stream are."""
+        line = data.find(b"\n")
+        name, last = self._names.get(data[:line]), len(data) - 2
+        if not name or data.find(b"\n", line + 1) != last or last >= self._frame_bytes_max - 1:
+            return None
+        if data[-1] != _LF or not data.startswith(b"data: ", line + 1):
+            return None
+        return Frame(data, name, data[line + 7 : last])
 
     def _cut_usual(self, data: bytes, frames: list[Frame]) -> int:
         """Take the leading frames of two lines, `event: X` and `data: Y`; where the first other block begins."""
