@@ -41,14 +41,17 @@ def told(point: HistogramDataPoint | None) -> object:
 def test_what_was_added_up_reads_like_what_was_recorded(
     values: list[list[float]], temporality: AggregationTemporality
 ) -> None:
-    one_by_one, together = Read(temporality), Read(temporality)
-    spread = Spread(together.histogram, BOUNDS, {"a": "b"})
+    one_by_one, together, at_once = Read(temporality), Read(temporality), Read(temporality)
+    spreads = Spread(together.histogram, BOUNDS, {"a": "b"}), Spread(at_once.histogram, BOUNDS, {"a": "b"})
     for batch in values:
         for value in batch:
             one_by_one.histogram.record(value, {"a": "b"})
-            spread.add(value)
-        spread.hand_over()
-        assert told(together.point()) == told(one_by_one.point())
+            spreads[0].add(value)
+        spreads[1].add_all(batch[:2])
+        spreads[1].add_all(batch[2:])
+        for spread in spreads:
+            spread.hand_over()
+        assert told(together.point()) == told(at_once.point()) == told(one_by_one.point())
 
 
 def test_single_values_and_many_go_into_the_same_buckets() -> None:

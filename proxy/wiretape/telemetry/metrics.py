@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Lock
-from typing import Final
+from typing import Final, cast
 
 from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Observation
 
@@ -145,43 +145,52 @@ class MetricSink:
                 tally.hand_over()
 
     def _record(self, instrument: v.Instrument, value: float, attributes: Attributes) -> None:
-        key = (instrument.name, *attributes.values(), *attributes)
-        tally = self._tallies.get(key) or self._spread(key, instrument, attributes)
-        tally.add(value)
+        self._of(instrument, attributes).add(value)
 
-    def _spread(self, key: tuple[object, ...], instrument: v.Instrument, attributes: Attributes) -> Tally:
-        return self._kept(key, Spread(self._histograms[instrument.name], instrument.buckets, attributes))
+    def _of(self, instrument: v.Instrument, attributes: Attributes) -> Spread:
+        key = (instrument.name, *attributes.values(), *attributes)
+        return self._found(key) or self._spread(key, instrument, attributes)
+
+    def _found(self, key: tuple[object, ...]) -> Spread | None:
+        return cast("Spread | None", self._tallies.get(key))  # each key begins with the name of its instrument
+
+    def _spread(self, key: tuple[object, ...], instrument: v.Instrument, attributes: Attributes) -> Spread:
+        spread = Spread(self._histograms[instrument.name], instrument.buckets, attributes)
+        self._keep(key, spread)
+        return spread
 
     def _add(self, instrument: v.Instrument, amount: int, attributes: Attributes | None = None) -> None:
         known = attributes or {}
         key = (instrument.name, *known.values(), *known)
-        tally = self._tallies.get(key) or self._kept(key, Count(self._counters[instrument.name], known))
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = Count(self._counters[instrument.name], known)
+            self._keep(key, tally)
         tally.add(amount)
 
-    def _kept(self, key: tuple[object, ...], tally: Tally) -> Tally:
+    def _keep(self, key: tuple[object, ...], tally: Tally) -> None:
         """Keep it for the next of its kind; with too many kinds all go to the SDK, which has a bound of its own."""
         if len(self._tallies) >= self._tallies_max:
             for one in self._tallies.values():
                 one.hand_over()
             self._tallies.clear()
         self._tallies[key] = tally
-        return tally
 
     def _durations(self, report: ExchangeReport) -> None:
         self._server(report).add(seconds(report.end_ns - report.start_ns))
         if report.upstream_start_ns is not None:
             self._client(report).add(seconds(report.end_ns - report.upstream_start_ns))
 
-    def _server(self, report: ExchangeReport) -> Tally:
+    def _server(self, report: ExchangeReport) -> Spread:
         """Found by what its attributes are made of: making them each time would cost more than all else here."""
         key = (v.HTTP_SERVER.name, report.method, report.route, report.status, report.how, report.code)
-        return self._tallies.get(key) or self._spread(key, v.HTTP_SERVER, _only(v.HTTP_SERVER, server_facts(report)))
+        return self._found(key) or self._spread(key, v.HTTP_SERVER, _only(v.HTTP_SERVER, server_facts(report)))
 
-    def _client(self, report: ExchangeReport) -> Tally:
+    def _client(self, report: ExchangeReport) -> Spread:
         has_head = report.head_ns is not None
         key = (v.HTTP_CLIENT.name, report.method, report.route, report.status, report.how, report.code, has_head)
-        facts = self._tallies.get(key)
-        return facts or self._spread(key, v.HTTP_CLIENT, _only(v.HTTP_CLIENT, client_facts(report, None)))
+        found = self._found(key)
+        return found or self._spread(key, v.HTTP_CLIENT, _only(v.HTTP_CLIENT, client_facts(report, None)))
 
     def _overhead(self, report: ExchangeReport) -> None:
         if report.upstream_start_ns is None:
@@ -190,13 +199,11 @@ class MetricSink:
         if report.head_ns is not None:
             self._own_time("first_byte").add(seconds(report.overhead_head_ns))
         if report.overhead_chunks_ns:
-            chunks = self._own_time("chunk")
-            for length_ns in report.overhead_chunks_ns:
-                chunks.add(seconds(length_ns))
+            self._own_time("chunk").add_all(map(seconds, report.overhead_chunks_ns))
 
-    def _own_time(self, phase: str) -> Tally:
+    def _own_time(self, phase: str) -> Spread:
         key = (v.OVERHEAD.name, phase)
-        return self._tallies.get(key) or self._spread(key, v.OVERHEAD, {v.PHASE: phase})
+        return self._found(key) or self._spread(key, v.OVERHEAD, {v.PHASE: phase})
 
     def _counts(self, report: ExchangeReport) -> None:
         self._observers_dropped += report.observers_dropped
@@ -225,8 +232,7 @@ class MetricSink:
             self._record(v.OPERATION, seconds(report.duration_ns), facts)
         if report.streamed and report.first_token_ns is not None:
             self._record(v.FIRST_CHUNK, seconds(report.first_token_ns), facts)
-            for gap_ns in report.gaps_ns:
-                self._record(v.OUTPUT_CHUNK, seconds(gap_ns), facts)
+            self._of(v.OUTPUT_CHUNK, facts).add_all(map(seconds, report.gaps_ns))
 
     def _run_operation(self, report: RunReport) -> Attributes:
         peer, model = self._peers.get(report.upstream), report.model_requested or report.model

