@@ -68,8 +68,8 @@ class Queue:
         self._pieces.append((slot, step, value, 0))
         self.wake.set()
 
-    def take(self) -> list[tuple[Slot | None, Step, Any]]:
-        """What waits now, not what comes meanwhile."""
-        taken = [self._pieces.popleft() for _ in range(len(self._pieces))]
+    def take(self, pieces_max: int) -> list[tuple[Slot | None, Step, Any]]:
+        """What waits now, not what comes meanwhile, and no more than so many."""
+        taken = [self._pieces.popleft() for _ in range(min(len(self._pieces), pieces_max))]
         self._taken_bytes += sum(size for *_, size in taken)
         return [(slot, step, value) for slot, step, value, _ in taken]
