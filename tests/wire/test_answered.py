@@ -161,3 +161,13 @@ def test_a_reason_in_many_pieces_is_bounded_as_one_is_and_begins_anew_after_1xx(
     assert (parser.reason, parser.fault) == ("a" * 40, None)
     parser, _ = read(b"HTTP/1.1 200 ", *[b"a" * 8] * 6, b"a" * 40 + b"\r\n\r\n")
     assert parser.fault == "the status line is too long"
+
+
+def test_a_chunk_that_is_broken_is_a_fault_in_a_later_read_too() -> None:
+    parser, body = read(C, b"2\r\nok\r\n", b"zz\r\n")
+    assert (body, parser.ended, parser.fault is not None) == (b"ok", False, True)
+
+
+def test_several_chunks_in_a_later_read_are_joined() -> None:
+    parser, body = read(C, b"2\r\nok\r\n1\r\n!\r\n", b"0\r\n\r\n")
+    assert (body, parser.ended, parser.fault) == (b"ok!", True, None)

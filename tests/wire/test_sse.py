@@ -228,3 +228,18 @@ def test_many_event_names_are_not_all_remembered() -> None:
     frames = framer.feed(b"".join(f"event: {name}\ndata: 1\n\n".encode() for name in names))
     assert [frame.event for frame in frames] == names
     assert len(framer._names) == 64
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        b"event: a\nid: 5\n\n",
+        b"event: a\ndata: 1\n\r",
+        b"event: a\ndata: 1\nx",
+        b"event: a\ndata: 1\n\n\n",
+        b"event: a\n\n",
+    ],
+)
+def test_a_read_that_only_looks_like_one_event_of_a_known_name_is_read_as_any_other(second: bytes) -> None:
+    whole = b"event: a\ndata: 0\n\n" + second
+    assert framed([b"event: a\ndata: 0\n\n", second]) == framed(sliced(whole, 1))

@@ -162,6 +162,9 @@ class Dialect(Protocol):
     def event(self, frame: Frame) -> Facts:
         """What one frame of a stream says; the hot path. `frame.data` is not None."""
 
+    def is_delta(self, data: bytes) -> bool:
+        """Whether bytes of a stream are one event that only adds content: a run stands as before. Raises nothing."""
+
     def answer(self, route: Route, body: bytes) -> Facts:
         """What a JSON answer says."""
 

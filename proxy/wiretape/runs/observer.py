@@ -19,7 +19,8 @@ from wiretape.exchange import Request, Trace
 from wiretape.runs.open import OpenRuns
 from wiretape.runs.options import RunOptions
 from wiretape.runs.report import RunReport
-from wiretape.runs.watch import Context, Seen, Watch
+from wiretape.runs.seen import Context, Seen
+from wiretape.runs.watch import Watch
 
 __all__ = ["Joined", "RunOptions", "Runs", "Seen", "Watch"]
 

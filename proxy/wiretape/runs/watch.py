@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec import Struct
-
 from wiretape import dialects
 from wiretape.dialects.events import (
     AgentSeen,
@@ -26,11 +24,13 @@ from wiretape.dialects.events import (
     Unknown,
 )
 from wiretape.errors import DecodeFailed, UpstreamFailed
-from wiretape.exchange import Chunk, Ending, Head, How, Request, Trace
+from wiretape.exchange import Chunk, Ending, Head, How, Request
 from wiretape.runs.bodies import JsonAnswer, Question, StreamAnswer, answer
+from wiretape.runs.later import Later
 from wiretape.runs.open import OpenRuns
 from wiretape.runs.options import RunOptions
 from wiretape.runs.report import AgentCreated, Carried
+from wiretape.runs.seen import Context, Seen
 from wiretape.runs.state import TERMINAL
 from wiretape.runs.tracker import Key, Leg, Origin, Run
 from wiretape.wire.headers import is_event_stream
@@ -40,28 +40,6 @@ UNKNOWN_ROUTE = "/*"
 _CARRIES = frozenset({Kind.START, Kind.RESUME, Kind.CANCEL, Kind.CHANGE})
 _ASKS = frozenset({Kind.START, Kind.RESUME})
 _OK = range(200, 300)
-
-
-class Seen(Struct, frozen=True, kw_only=True):
-    """What a Watch knows of its exchange; the fields of an ExchangeReport."""
-
-    route: str
-    events: int = 0
-    events_unknown: int = 0
-    fields_unknown: int = 0
-    decoder_errors: int = 0
-    run_key: Key | None = None
-    run_trace: Trace | None = None
-    run_span_id: int | None = None
-    agent_created: AgentCreated | None = None
-    streamed: bool = False
-
-
-class Context(Struct, frozen=True):
-    """How the proxy served an exchange."""
-
-    mode: str
-    cassette: str | None
 
 
 class Watch:
@@ -79,6 +57,7 @@ class Watch:
         self._dialect, self._route = dialects.route(request.method, request.path) or (None, Route(UNKNOWN_ROUTE))
         self._question = self._listen()
         self._answer: JsonAnswer | StreamAnswer | None = None
+        self._later = Later(self._dialect)
         self._run = runs.find((request.upstream, self._route.run_id)) if self._route.run_id else None
         self._leg = Leg(self._leg_number(), request.at_ns)
         self._held: dict[Key, Run] = {}
@@ -109,11 +88,14 @@ class Watch:
 
     def chunk(self, chunk: Chunk) -> None:
         """Reads on; the hot path."""
-        if self._answer is None:
-            return
-        facts = self._answer.feed(chunk.data)
+        if self._answer is not None:
+            for due in self._later.due(chunk):
+                self._read(self._answer, due)
+
+    def _read(self, answer: JsonAnswer | StreamAnswer, chunk: Chunk) -> None:
+        facts = answer.feed(chunk.data)
         self._last_chunk_ns = chunk.at_ns
-        if self._first_event_ns is None and self._answer.events:
+        if self._first_event_ns is None and answer.events:
             self._first_event_ns = chunk.at_ns
         for fact in facts:
             if type(fact) is not Content:
@@ -124,6 +106,8 @@ class Watch:
     def end(self, ending: Ending) -> None:
         """Reads the rest, credits the exchange to its run, and reports the runs that it brought to their end."""
         if self._answer is not None:
+            for due in self._later.rest():
+                self._read(self._answer, due)
             at_ns = ending.at_ns if self._last_chunk_ns is None else self._last_chunk_ns
             for fact in self._answer.finish(is_whole=ending.how is How.COMPLETE):
                 self._take(fact, at_ns)

@@ -48,6 +48,7 @@ from wiretape.wire.sse import Frame
 _TEXT: Final[Facts] = (Content(ContentKind.TEXT),)
 _TOOL_ARGS: Final[Facts] = (Content(ContentKind.TOOL_ARGS),)
 _CODE: Final[Facts] = (Content(ContentKind.CODE),)
+_DELTAS = tuple(f"event: {struct.event}\n".encode() for struct in (ThreadMessageDelta, ThreadRunStepDelta))
 _ENDS = frozenset({"cancelled", "completed", "expired", "failed", "incomplete"})
 """Of runs and of steps (chapters 6.6 and 6.7)."""
 _STREAM_END: Final[Facts] = (StreamEnd(),)
@@ -76,6 +77,11 @@ def event(frame: Frame) -> Facts:
         return _step_delta(told)
     shape = SHAPES.get(name)
     return (*_snapshot(told, name), *_unknown(shape.unknown_fields(data) if shape else 0))
+
+
+def is_delta(data: bytes) -> bool:
+    """Whether these bytes are one delta in the form that the service sends."""
+    return data.startswith(_DELTAS) and data.find(b"\n\n") == len(data) - 2
 
 
 def answer(route: Route, body: bytes) -> Facts:
