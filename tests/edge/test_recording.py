@@ -52,6 +52,15 @@ def test_what_was_watched_is_sealed_and_loads(stem: Path) -> None:
     assert not journal_path(stem).exists()
 
 
+def test_many_pieces_at_once_are_written_slice_by_slice_in_order(stem: Path) -> None:
+    recording = begun(stem, RecordOptions())
+    frames = [b"data: %d\n\n" % at for at in range(100)]
+    watched(recording.observer(request("POST", "/v1/runs")), frames, STREAM)
+    recording.seal()
+    (one,) = load(tape_path(stem)).interactions
+    assert (one.body, len(one.chunks)) == (b"".join(frames), 100)
+
+
 def test_a_second_recording_of_one_cassette_is_refused(stem: Path) -> None:
     recording = begun(stem)
     with pytest.raises(CassetteLocked):
