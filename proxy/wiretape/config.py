@@ -17,7 +17,6 @@ import msgspec
 from msgspec import Struct, structs
 
 from wiretape.cassette.fault_words import faults
-from wiretape.cassette.match import Matching
 from wiretape.cassette.pace import PaceOptions
 from wiretape.cassette.plan import Mode
 from wiretape.cassette.progress import Polls
@@ -142,18 +141,6 @@ def upstreams(config: Config) -> tuple[UpstreamOptions, ...]:
     if isinstance(config.upstream, str):
         return () if config.upstream == SANDBOX else (_named_alone(config.upstream),)
     return config.upstream
-
-
-def matching(config: Config) -> Matching:
-    """Give how replay matches and answers."""
-    match = config.match
-    return Matching(
-        rules=match.rules,
-        fresh_ids=config.fresh_ids,
-        polls=config.polls,
-        misses_max=match.misses_max,
-        redact=config.redact,
-    )
 
 
 def _named_alone(upstream: str) -> UpstreamOptions:

@@ -15,7 +15,7 @@ from wiretape.cassette.format import Tape
 from wiretape.cassette.match import Library, Matching
 from wiretape.cassette.plan import Mode
 from wiretape.cassette.shelf import Row
-from wiretape.config import SANDBOX, Config, matching
+from wiretape.config import SANDBOX, Config
 from wiretape.edge.engines.choice import Engines
 from wiretape.edge.modes import Auto, Forward, Record, Replay, Source, Verify
 from wiretape.edge.recording import Recording
@@ -70,7 +70,7 @@ class Sources:
         known = {name: found for name, found in paths.items() if name != begins or found[0].exists()}
         tapes = await asyncio.to_thread(lambda: {name: list(map(load, found)) for name, found in known.items()})
         settings = SessionSettings(speed=config.speed, pace=config.pace, faults=config.fault)
-        self.sessions = Sessions(partial(_chosen, tapes, matching(config)), config.sessions, settings)
+        self.sessions = Sessions(partial(_chosen, tapes, _matching(config)), config.sessions, settings)
         return Replay(self.sessions, ", ".join(config.cassette), config.edge.matched_body_max)
 
     def _record(self, behind: tuple[UpstreamOptions, ...]) -> Recording:
@@ -98,3 +98,14 @@ def _chosen(tapes: Mapping[str, Sequence[Tape]], how: Matching, names: tuple[str
     wanted = dict.fromkeys(names or tapes)
     library = Library((tape for name in wanted for tape in tapes[name]), how)
     return Chosen(library, [place for name in wanted for place in held[name]])
+
+
+def _matching(config: Config) -> Matching:
+    match = config.match
+    return Matching(
+        rules=match.rules,
+        fresh_ids=config.fresh_ids,
+        polls=config.polls,
+        misses_max=match.misses_max,
+        redact=config.redact,
+    )
