@@ -4,7 +4,8 @@
  *
  * WORK is json, stream, upload or idle. Values: seconds (no new request after it; 0: none but `each`), each (requests
  * on a connection, 0: any number), deltas, pace_us, bytes (of an upload), spread_ms (over which the connections
- * begin), deadline_s (what is open then is an error), prefix (before each path).
+ * begin), deadline_s (what is open then is an error), prefix (before each path), by_get (1: streams are asked for
+ * by GET, which a recording answers again and again).
  * idle: each connection asks once and stays; prints a line when all are held and another when its input ends.
  * A connection closed between two answers is opened anew and counted, not an error. One thread, epoll.
  */
@@ -31,7 +32,7 @@ static enum work work;
 static int port, poller;
 static size_t connections, open_now, next_start, finished;
 static double seconds, deadline_s = 60;
-static uint64_t each, deltas = 200, pace_us, upload_bytes, spread_ms, begun, stop_ns;
+static uint64_t each, deltas = 200, pace_us, upload_bytes, spread_ms, by_get, begun, stop_ns;
 static const char *prefix = "";
 static char request[2048], block[262144];
 static size_t request_size;
@@ -257,7 +258,8 @@ static void report(void) {
 static void set(const char *pair) {
     static const struct { const char *name; uint64_t *whole; double *real; } values[] = {
         {"seconds", NULL, &seconds}, {"deadline_s", NULL, &deadline_s}, {"each", &each, NULL}, {"deltas", &deltas, NULL},
-        {"pace_us", &pace_us, NULL}, {"bytes", &upload_bytes, NULL}, {"spread_ms", &spread_ms, NULL}};
+        {"pace_us", &pace_us, NULL}, {"bytes", &upload_bytes, NULL}, {"spread_ms", &spread_ms, NULL},
+        {"by_get", &by_get, NULL}};
     const char *value = strchr(pair, '=');
     size_t size = value ? (size_t)(value - pair) : 0, i = 0;
     if (size == 6 && !strncmp(pair, "prefix", size)) return (void)(prefix = value + 1);
@@ -269,12 +271,13 @@ static void set(const char *pair) {
 
 static void write_request(void) {
     char body[256] = "";
+    int posts = work == UPLOAD || (work == STREAM && !by_get);
     const char *path = work == STREAM ? "threads/runs" : work == UPLOAD ? "files" : "assistants/asst_1";
-    if (work == STREAM)
+    if (work == STREAM && posts)
         snprintf(body, sizeof body, "{\"assistant_id\":\"asst_1\",\"stream\":true,\"instructions\":\"deltas %lu pace_us %lu\"}", deltas, pace_us);
     int n = snprintf(request, sizeof request, "%s %s/v1/%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer bench\r\nOpenAI-Beta: assistants=v2\r\n",
-        work == STREAM || work == UPLOAD ? "POST" : "GET", prefix, path, port);
-    if (work == STREAM || work == UPLOAD)
+        posts ? "POST" : "GET", prefix, path, port);
+    if (posts)
         n += snprintf(request + n, sizeof request - (size_t)n, "Content-Type: %s\r\nContent-Length: %lu\r\n",
             work == STREAM ? "application/json" : "application/octet-stream", work == STREAM ? strlen(body) : upload_bytes);
     request_size = (size_t)(n + snprintf(request + n, sizeof request - (size_t)n, "\r\n%s", body));

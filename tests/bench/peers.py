@@ -1,4 +1,4 @@
-"""Peers from the package index, each in an environment of its own under .venv, made when first wanted.
+"""Peers from package indexes, each in an environment of its own under .venv, made when first wanted.
 
 A benchmark that may not install (`make bench-quick`) takes those that an earlier one made.
 """
@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import machine
-from processes import SOURCES, Missing, answers, process, until, unused_port
+from processes import SOURCES, Missing, answers, located, process, until, unused_port
 
 ROOT = SOURCES.parent.parent
 INSTALL_S = 600.0
 QUIETLY = ("--quiet", "--disable-pip-version-check")
+NPM_QUIETLY = ("--no-audit", "--no-fund", "--loglevel", "error")
+NODE_PINS = {"mountebank": "2.9.1"}
 LITELLM_PATH = "/bench"
 LITELLM_CONFIG = """\
 general_settings:
@@ -50,6 +52,13 @@ def install(name: str) -> str | None:
         [sys.executable, str(ROOT / ".ci" / "environment.py"), str(folder)],
         [str(folder / "bin/python"), "-m", "pip", "install", *QUIETLY, "--require-hashes", "--requirement", pins],
     )
+    problem = _done(name, steps)
+    if problem is None:
+        ready.touch()
+    return problem
+
+
+def _done(name: str, steps: Sequence[Sequence[str]]) -> str | None:
     try:
         for words in steps:
             subprocess.run(words, check=True, capture_output=True, text=True, timeout=INSTALL_S)
@@ -57,8 +66,26 @@ def install(name: str) -> str | None:
         return f"{name} does not install: {error.stderr.strip()[-300:]}"
     except subprocess.TimeoutExpired:
         return f"{name} does not install within {INSTALL_S:.0f} s"
-    ready.touch()
     return None
+
+
+def node_program(name: str, command: str) -> Path:
+    """Find a peer's program of the other index; raises Missing where it was not installed."""
+    found = _environment(name) / "node_modules" / ".bin" / command
+    if not found.exists():
+        raise Missing(f"not installed: `make bench` makes .venv/bench-{name}, where npm is")
+    return found
+
+
+def install_node(name: str) -> str | None:
+    """Install a peer by npm where there is none; gives what went wrong."""
+    folder, npm = _environment(name), located("npm")
+    if (folder / "node_modules").exists():
+        return None
+    if npm is None:
+        return f"{name} does not install: no npm; on Debian, apt-get install npm"
+    folder.mkdir(parents=True, exist_ok=True)
+    return _done(name, ([npm, "install", "--prefix", str(folder), *NPM_QUIETLY, f"{name}@{NODE_PINS[name]}"],))
 
 
 def _environment(name: str) -> Path:

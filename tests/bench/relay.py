@@ -96,15 +96,23 @@ Tell = Callable[[str], None]
 class Bench:
     """The programs, the upstream, and the peers that stay up."""
 
-    def __init__(self, stack: ExitStack, tell: Tell, without: frozenset[str]) -> None:
+    def __init__(
+        self,
+        stack: ExitStack,
+        tell: Tell,
+        without: frozenset[str],
+        contenders: Sequence[Contender] = ALL,
+        warming: Sequence[Work] = WARMING,
+    ) -> None:
         self.tell = tell
         self.without = without
+        self.warming = warming
         self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         self.programs = compiled(self.folder)
         self.descriptors = machine.raise_descriptors(DESCRIPTORS)
         self.upstream = stack.enter_context(upstream(self.programs, self.folder))
         self.missing: dict[str, str] = {}
-        slow = [one for one in ALL if one.is_slow]
+        slow = [one for one in contenders if one.is_slow]
         self.slow = self.started(slow, stack)
         for running in self.slow.values():
             _signal(running, signal.SIGSTOP)
@@ -118,7 +126,7 @@ class Bench:
             place = Place(self.upstream, Path(tempfile.mkdtemp(dir=self.folder)), self.descriptors)
             try:
                 up[one.name] = stack.enter_context(one.start(place))
-                for work in WARMING:
+                for work in self.warming:
                     self.load(up[one.name], work)
             except Missing as error:
                 self.missing[one.name] = str(error)
@@ -172,15 +180,15 @@ def measure(plan: Plan, tell: Tell) -> Found:
         for work in plan.work:
             tell(work.title)
             with ExitStack() as for_work:
-                samples[work.name] = _rounds(bench, work, kept or bench.started(FAST, for_work))
+                samples[work.name] = rounds(bench, work, kept or bench.started(FAST, for_work))
         tell("idle connections")
         idle = dict(_idles(bench, plan, kept))
         tell("one process against two")
-        pairs = _rounds(bench, plan.pairs, bench.started(PAIRS, stack))
+        pairs = rounds(bench, plan.pairs, bench.started(PAIRS, stack))
         return Found(samples, pairs, idle, bench.missing, bench.descriptors)
 
 
-def _rounds(bench: Bench, work: Work, up: dict[str, Running]) -> dict[str, dict[int, Sample]]:
+def rounds(bench: Bench, work: Work, up: dict[str, Running]) -> dict[str, dict[int, Sample]]:
     up, slow = up | bench.slow, {*bench.slow, *work.slow}
     found: dict[str, dict[int, Sample]] = {name: {} for name in up}
     for at in range(work.rounds):

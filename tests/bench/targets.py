@@ -30,11 +30,12 @@ class Target(Struct, frozen=True):
         """Write what was measured beside what was wanted."""
         return {
             "figure, one worker": self.title,
-            "forwarding": self._cell(self.measured(found, forwarding), self.forwarding),
-            "telemetry, ledger and recording on": self._cell(self.measured(found, everything), self.everything),
+            "forwarding": self.cell(self.measured(found, forwarding), self.forwarding),
+            "telemetry, ledger and recording on": self.cell(self.measured(found, everything), self.everything),
         }
 
-    def _cell(self, ratio: Ratio | None, bound: float) -> str:
+    def cell(self, ratio: Ratio | None, bound: float) -> str:
+        """Write one measured value beside its bound."""
         wanted = f"{'≥' if self.is_floor else '≤'} {bound:g}{self.unit}"
         if ratio is None:
             return f"{wanted}: not measured"

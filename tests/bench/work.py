@@ -6,6 +6,7 @@ from msgspec import Struct
 
 DELTAS, PACE_US = 200, 20_000
 JSON, FAST, PACED_1, PACED_50, PACED_500 = "json", "fast", "paced 1", "paced 50", "paced 500"
+REPLAYED, REPLAYED_STREAMS = "replayed", "replayed streams"
 UPLOAD_1K, UPLOAD_1M, UPLOAD_50M, LONG = "upload 1 KB", "upload 1 MB", "upload 50 MB", "long"
 MIB = 1 << 20
 CLIENT_SESSION_MAX = 100
@@ -35,6 +36,10 @@ class Work(Struct, frozen=True, kw_only=True):
         return [self.kind, str(self.connections), *(f"{name}={value}" for name, value in values.items())]
 
 
+WARMING_REPLAY = (
+    Work(name="", title="", kind="json", connections=8, values={"each": 50}, rounds=1, slow_rounds=1),
+    Work(name="", title="", kind="stream", connections=4, values={"by_get": 1, "each": 20}, rounds=1, slow_rounds=1),
+)
 WARMING = (
     Work(name="", title="", kind="json", connections=8, values={"each": 20}, rounds=1, slow_rounds=1),
     Work(name="", title="", kind="stream", connections=4, values={"deltas": 50}, rounds=1, slow_rounds=1),
@@ -60,6 +65,14 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Whether missing peers are installed."""
     decoder_rounds: int
     sandbox_rounds: int
+    replay: tuple[Work, ...]
+    """What those do that play back."""
+    in_process_s: float
+    """For how long each kind is played in one process."""
+    cassettes: tuple[int, ...]
+    """Interactions of the cassettes that are opened."""
+    recorded_events: int
+    """Of each stream that is recorded."""
 
 
 def _streams(name: str, at_once: int, rounds: int, slow_rounds: int, **values: float) -> Work:
@@ -91,6 +104,15 @@ def _json(rounds: int, slow_rounds: int, seconds: float, connections: int = 32) 
         name=JSON, title=title, kind="json", connections=connections, values={"seconds": seconds}, rounds=rounds,
         slow_rounds=slow_rounds,
     )  # fmt: skip
+
+
+def _replay(rounds: int, seconds: float) -> tuple[Work, ...]:
+    streams = {"seconds": seconds, "deltas": DELTAS, "by_get": 1}
+    asked = {REPLAYED: ("json", 32, {"seconds": seconds}), REPLAYED_STREAMS: ("stream", 16, streams)}
+    return tuple(
+        Work(name=name, title=name, kind=kind, connections=at_once, values=values, rounds=rounds, slow_rounds=rounds)
+        for name, (kind, at_once, values) in asked.items()
+    )
 
 
 def _fast(rounds: int, slow_rounds: int, seconds: float) -> Work:
@@ -128,6 +150,10 @@ FULL = Plan(
     installs=True,
     decoder_rounds=200,
     sandbox_rounds=3,
+    replay=_replay(5, 1.0),
+    in_process_s=3.0,
+    cassettes=(10, 1_000, 100_000),
+    recorded_events=100_000,
 )
 QUICK = Plan(
     work=(
@@ -149,4 +175,8 @@ QUICK = Plan(
     installs=False,
     decoder_rounds=20,
     sandbox_rounds=1,
+    replay=_replay(2, 0.4),
+    in_process_s=0.5,
+    cassettes=(10, 1_000, 10_000),
+    recorded_events=10_000,
 )
