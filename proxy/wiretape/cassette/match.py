@@ -11,15 +11,14 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from wiretape.cassette import redact_rules
+from wiretape.cassette.asking import Asking
 from wiretape.cassette.bindings import Bindings
-from wiretape.cassette.coding import Decoded, decoded
 from wiretape.cassette.format import Interaction, Tape
 from wiretape.cassette.ids import find
-from wiretape.cassette.key import Key, digest, key
-from wiretape.cassette.miss import Asked, Miss, Misses, explain
+from wiretape.cassette.key import Key, digest
+from wiretape.cassette.miss import Miss, Misses, explain
 from wiretape.cassette.progress import Polls, Progress
 from wiretape.cassette.reasons import Reasons
-from wiretape.cassette.recorder import redacted_target, redactor_for
 from wiretape.cassette.recordings import Recordings
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.redact_rules import RedactOptions
@@ -27,12 +26,9 @@ from wiretape.cassette.rules import NO_RULES, Rules
 from wiretape.cassette.secrets import Secrets
 from wiretape.cassette.shelf import Entry
 from wiretape.cassette.sweep import requested
-from wiretape.errors import DecodeFailed
 from wiretape.exchange import Request
 
 __all__ = ["Cursor", "Library", "Matching", "Miss", "Polls"]
-
-_DECODED_BYTES_MAX = 64 << 20
 
 
 class Matching(Struct, frozen=True, kw_only=True):
@@ -77,12 +73,11 @@ class Cursor:
         self._ids = Bindings(library, name, fresh=matching.fresh_ids)
         self._progress = Progress(library, name, matching.polls)
         self._reasons = Reasons(library, self._progress, self._ids)
-        self._secrets = Secrets(rules=matching.redact)
+        self._asking = Asking(library.rules, Secrets(rules=matching.redact))
 
     def find(self, request: Request, body: bytes) -> Interaction | Miss:
         """The recorded answer to such a request. Raises BodyTooLarge for a body that decodes to over 64 MiB."""
-        asked = self._asked(request, body)
-        wanted = key(asked.method, asked.target, asked.headers, asked.body, self._library.rules)
+        asked, wanted = self._asking.asked(request, body)
         path = self._ids.recorded_text(asked.path)
         position = self._exact(asked.method, path, wanted)
         if position is None and any(map(self._ids.is_free, wanted.ids)):
@@ -141,18 +136,3 @@ class Cursor:
         if any(map(self._ids.is_free, clients)):
             places = self._library.open_paths(strand, method, path)
             yield from (place for place in places if self._ids.bound(clients, find(place)) is not None)
-
-    def _asked(self, request: Request, body: bytes) -> Asked:
-        """The request as the recorder would have stored it."""
-        redactor = redactor_for(request, self._secrets)
-        came = _readable(request, body)
-        redacted = redactor.body(came.body, came.headers)  # first, as the recorder does
-        return Asked(request.method, redacted_target(request.target, redactor), came.headers, redacted)
-
-
-def _readable(request: Request, body: bytes) -> Decoded:
-    """The body decoded; as it came where that cannot be: nothing like it was ever recorded, so it is a miss."""
-    try:
-        return decoded([body], request.headers, _DECODED_BYTES_MAX)
-    except DecodeFailed:
-        return Decoded((body,), request.headers, None)

@@ -105,6 +105,7 @@ class Session:
         self.verifier = Verifier()
         self._faults = faults(settings.faults)
         self._cursor = chosen.library.session(name)
+        self._unchanged: tuple[Interaction, Performance] | None = None
 
     def instead(self, request: Request) -> Performance | None:
         """What a fault answers before any recording is looked for."""
@@ -152,7 +153,15 @@ class Session:
     def perform(self, interaction: Interaction) -> Performance:
         """What a client gets of a recorded answer, at this session's pace, after its faults."""
         self.played += 1
-        return self._faults.on(interaction.path, perform(interaction, self.settings.speed, self.settings.pace))
+        return self._faults.on(interaction.path, self._performance(interaction))
+
+    def _performance(self, interaction: Interaction) -> Performance:
+        """The last one is kept: a poll is answered by the same again and again."""
+        if self._unchanged is None or self._unchanged[0] is not interaction:
+            made = perform(interaction, self.settings.speed, self.settings.pace)
+            self._unchanged = interaction, made
+            return made
+        return self._unchanged[1]
 
     def unplayed(self) -> list[Entry]:
         """What was recorded and not asked for, in recorded order."""
