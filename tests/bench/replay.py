@@ -67,7 +67,9 @@ def _in_process(url: str, seconds: float) -> dict[str, dict[str, float]]:
 def contenders(played: Played) -> list[Row]:
     """Say what each is, or why it is not there."""
     missing = played.found.missing
-    told = {one.name: f"**not measured**: {missing[one.name]}" if one.name in missing else one.is_told for one in PLAYERS}
+    told = {
+        one.name: f"**not measured**: {missing[one.name]}" if one.name in missing else one.is_told for one in PLAYERS
+    }
     told[IN_PROCESS] = "in its client's process, aiohttp's; no server and no socket"
     return [{"player": name, "set up": " ".join(words.split())} for name, words in told.items()]
 
@@ -118,7 +120,9 @@ def _median_requests_s(samples: Samples) -> float:
 
 
 TARGETS = (
-    Target("JSON requests/s against the best HTTP peer (stretch: 10)", 4, 4, partial(_against, REPLAYED), is_floor=True),
+    Target(
+        "JSON requests/s against the best HTTP peer (stretch: 10)", 4, 4, partial(_against, REPLAYED), is_floor=True
+    ),
     Target("streams/s against the best HTTP peer", 3, 3, partial(_against, REPLAYED_STREAMS), is_floor=True),
 )
 

@@ -21,26 +21,29 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import cassettes
 import decoder
 import machine
 import pace
 import peers
 import relay
+import replay
 import tables
 import targets
 from processes import Missing, located
-from work import FULL, QUICK, Plan
+from work import DELTAS, FULL, QUICK, Plan
 
 import sandbox
 
 BEGUN = time.monotonic()
 TARGET = Path(__file__).with_name("RESULTS.md")
-PARTS = ("wiretape", "aiohttp", "httptools", "uvloop", "msgspec", "opentelemetry-sdk", "openai")
+PARTS = ("wiretape", "aiohttp", "httptools", "uvloop", "msgspec", "opentelemetry-sdk", "openai", "vcrpy")
 PROGRAMS = {
     "gcc": ["gcc", "--version"],
     "nginx": ["nginx", "-v"],
     "HAProxy": ["haproxy", "-v"],
     "mitmproxy": [".venv/bench-mitmproxy/bin/mitmdump", "--version"],
+    "mountebank": [".venv/bench-mountebank/node_modules/.bin/mb", "--version"],
     "LiteLLM": [".venv/bench-litellm/bin/python", "-c", "import importlib.metadata as m; print(m.version('litellm'))"],
 }
 PAGE = """\
@@ -67,12 +70,32 @@ a copy of bytes.
 
 {sandboxing}
 
+{replaying}
+## Cassettes
+
+CPU time and the growth of resident memory, each row in a process of its own.
+
+{cassettes}
+
 ## Pace
 
 Replay at speed 1, a chunk each 20 ms or so: how late each is, from when its client had the head. The first row is what
 the machine's own sleeps are late by.
 
 {pacing}
+"""
+REPLAY = """\
+## Replay
+
+One JSON answer of 1.2 KB over 32 connections, and one stream of {deltas} deltas, 16 at once, both asked for again and
+again by GET. The load is the relay's, which counts and measures every answer; all play the same bytes. Medians over
+interleaved rounds. Of the first target there is a stretch: ten times.
+
+{targets}
+
+{contenders}
+
+{rows}
 """
 RELAY = """\
 ## Targets
@@ -149,6 +172,24 @@ def relayed(plan: Plan) -> str:
     )
 
 
+def replayed(plan: Plan) -> str:
+    """Measure those that play back; what cannot be measured here is said in its place."""
+    problem = peers.install_node("mountebank") if plan.installs else None
+    if problem:
+        say(f"SKIPPED {problem}")
+    try:
+        played = replay.measure(plan, say)
+    except Missing as error:
+        say(f"SKIPPED replay: {error}")
+        return f"## Replay\n\n**Not measured**: {error}\n"
+    return REPLAY.format(
+        deltas=DELTAS,
+        targets="\n".join(tables.table(replay.targets(played))),
+        contenders="\n".join(tables.table(replay.contenders(played))),
+        rows="\n".join(tables.table(replay.table(played))),
+    )
+
+
 def page(plan: Plan, command: str) -> str:
     """Measure all and write the page."""
     relaying = relayed(plan)
@@ -156,6 +197,10 @@ def page(plan: Plan, command: str) -> str:
     decoding = decoder.rows(plan.decoder_rounds)
     say("sandbox")
     sandboxing = asyncio.run(sandbox.measure(plan.sandbox_rounds))
+    say("replay")
+    replaying = replayed(plan)
+    say("cassettes")
+    opened = cassettes.rows(plan.cassettes, plan.recorded_events)
     say("pace")
     pacing = pace.rows()
     return PAGE.format(
@@ -177,6 +222,8 @@ def page(plan: Plan, command: str) -> str:
         sandbox_deltas=sandbox.DELTAS,
         sandbox_rounds=plan.sandbox_rounds,
         sandboxing="\n".join(tables.table(sandboxing)),
+        replaying=replaying,
+        cassettes="\n".join(tables.table(opened)),
         pacing="\n".join(tables.table(pacing)),
     )
 

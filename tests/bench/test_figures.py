@@ -15,8 +15,9 @@ def bench() -> SimpleNamespace:
         patch.syspath_prepend(str(Path(__file__).parent))
         import figures
         import relay
+        import replay
         import targets
-    return SimpleNamespace(figures=figures, relay=relay, targets=targets)
+    return SimpleNamespace(figures=figures, relay=relay, replay=replay, targets=targets)
 
 
 def samples(bench: SimpleNamespace, *cpu_s: float, disturbed: tuple[int, ...] = (), **load: Any) -> dict[int, Any]:
@@ -73,3 +74,15 @@ def test_added_time_is_compared_with_what_nginx_adds(bench: SimpleNamespace) -> 
     first = {"direct": 100.0, "nginx": 200.0, "wiretape": 350.0}
     rows = {name: samples(bench, 1, first_p50_us=taken) for name, taken in first.items()}
     assert bench.targets.added_first(SimpleNamespace(samples={"paced 500": rows}), "wiretape").middle == 2.5
+
+
+def test_replay_is_held_against_the_faster_peer(bench: SimpleNamespace) -> None:
+    speeds = {"wiretape": 9000, "mitmproxy": 400, "mountebank": 3000}
+    rows = {name: samples(bench, 1, 1, requests=speed) for name, speed in speeds.items()}
+    played = SimpleNamespace(found=SimpleNamespace(samples={"replayed": rows, "replayed streams": rows}))
+    answers, streams = bench.replay.targets(played)
+    assert answers["telemetry off, no ledger"] .endswith(": 3.00 (3.00 to 3.00), **missed**")
+    assert streams["telemetry off, no ledger"] .endswith(": 3.00 (3.00 to 3.00), met")
+    assert answers["telemetry and ledger on"].endswith("not measured")
+    del rows["mitmproxy"], rows["mountebank"]
+    assert bench.replay.targets(played)[0]["telemetry off, no ledger"].endswith("not measured")

@@ -61,6 +61,21 @@ def test_each_event_of_each_stream_is_counted(ask: Ask, port: int) -> None:
     assert (said["requests"], said["events"], errors(said)) == (6, 6 * 207, {})
 
 
+def test_a_stream_that_is_asked_for_by_get_is_counted_as_well(ask: Ask, port: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        import players
+    stream = players.fixtures(f"http://127.0.0.1:{port}")[1]
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % len(stream.body)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Thread(target=_answer_once, args=(listener, head + stream.body))
+        server.start()
+        said = ask(listener.getsockname()[1], "stream", "1", "by_get=1")
+        server.join()
+    assert (said["events"], errors(said)) == (207, {})
+    assert errors(ask(port, "stream", "1", "by_get=1")) == {"wrong": 1}  # this one streams by POST alone
+
+
 def test_a_stream_longer_than_any_buffer_is_whole(ask: Ask, port: int) -> None:
     said = ask(port, "stream", "1", "deltas=20000")
     assert (said["events"], errors(said)) == (20_007, {})
