@@ -36,24 +36,24 @@ _FRAMES = tuple(b'event: thread.message.delta\ndata: {"number": %03d}\n\n' % pla
 _READY_S = 30
 
 
-def rows() -> list[dict[str, Any]]:
+def rows(streams: Sequence[int] = STREAMS) -> list[dict[str, Any]]:
     """Give a row for each number of streams at once."""
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     try:
         if cores:
             os.sched_setaffinity(0, {min(cores)})
-        return asyncio.run(_measure())
+        return asyncio.run(_measure(streams))
     finally:
         if cores:
             os.sched_setaffinity(0, cores)
 
 
-async def _measure() -> list[dict[str, Any]]:
+async def _measure(streams: Sequence[int]) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         _record(Path(folder))
         async with _replaying(Path(folder)) as port:
             await _stream(port, "warm")
-            played = [_row(str(count), await _together(port, count)) for count in STREAMS]
+            played = [_row(str(count), await _together(port, count)) for count in streams]
             return [_row("none: bare sleeps", sorted(await _sleeping())), *played]
 
 

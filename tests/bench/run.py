@@ -202,7 +202,7 @@ def page(plan: Plan, command: str) -> str:
     say("cassettes")
     opened = cassettes.rows(plan.cassettes, plan.recorded_events)
     say("pace")
-    pacing = pace.rows()
+    pacing = pace.rows(plan.paced)
     return PAGE.format(
         command=command,
         day=f"{datetime.now(UTC):%Y-%m-%d}",

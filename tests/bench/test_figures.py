@@ -81,8 +81,8 @@ def test_replay_is_held_against_the_faster_peer(bench: SimpleNamespace) -> None:
     rows = {name: samples(bench, 1, 1, requests=speed) for name, speed in speeds.items()}
     played = SimpleNamespace(found=SimpleNamespace(samples={"replayed": rows, "replayed streams": rows}))
     answers, streams = bench.replay.targets(played)
-    assert answers["telemetry off, no ledger"] .endswith(": 3.00 (3.00 to 3.00), **missed**")
-    assert streams["telemetry off, no ledger"] .endswith(": 3.00 (3.00 to 3.00), met")
+    assert answers["telemetry off, no ledger"].endswith(": 3.00 (3.00 to 3.00), **missed**")
+    assert streams["telemetry off, no ledger"].endswith(": 3.00 (3.00 to 3.00), met")
     assert answers["telemetry and ledger on"].endswith("not measured")
     del rows["mitmproxy"], rows["mountebank"]
     assert bench.replay.targets(played)[0]["telemetry off, no ledger"].endswith("not measured")

@@ -73,6 +73,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Interactions of the cassettes that are opened."""
     recorded_events: int
     """Of each stream that is recorded."""
+    paced: tuple[int, ...]
+    """Streams at once that are played at their pace."""
 
 
 def _streams(name: str, at_once: int, rounds: int, slow_rounds: int, **values: float) -> Work:
@@ -154,6 +156,7 @@ FULL = Plan(
     in_process_s=3.0,
     cassettes=(10, 1_000, 100_000),
     recorded_events=100_000,
+    paced=(1, 64, 500),
 )
 QUICK = Plan(
     work=(
@@ -175,8 +178,9 @@ QUICK = Plan(
     installs=False,
     decoder_rounds=20,
     sandbox_rounds=1,
-    replay=_replay(2, 0.4),
+    replay=_replay(2, 0.3),
     in_process_s=0.5,
-    cassettes=(10, 1_000, 10_000),
-    recorded_events=10_000,
+    cassettes=(10, 10_000),
+    recorded_events=5_000,
+    paced=(64,),
 )
