@@ -11,7 +11,7 @@ from support.tapes import JSON, KEY, MS, STREAM, WALL_NS, request
 from wiretape.cassette.forms import BLOB_ABOVE_BYTES
 from wiretape.cassette.sample import is_taken
 from wiretape.edge import parts
-from wiretape.edge.parts import next_part, overdue
+from wiretape.edge.parts import left_behind, next_part, overdue
 from wiretape.edge.store import Recording, RecordOptions, journal_path, load, tape_path
 from wiretape.exchange import Chunk, Head
 
@@ -106,6 +106,23 @@ def test_what_a_crash_left_of_a_part_is_sealed_by_the_next_recording(tmp_path: P
 def test_a_recording_for_ever_of_nothing_leaves_nothing(tmp_path: Path) -> None:
     assert begun(tmp_path / "w", options(max_bytes=9)).seal().interactions == 0
     assert names(tmp_path) == []
+
+
+def test_a_recording_leaves_the_parts_of_another_whose_name_begins_like_its_own(tmp_path: Path) -> None:
+    for name in (
+        "w.prod.000007.tape.jsonl",
+        "w.prod@a.000008.tape.jsonl",
+        "w.prod.000009.part.jsonl",
+        "w2.000009.tape.jsonl",
+    ):
+        (tmp_path / name).write_bytes(b"x" * 9)
+    stem = tmp_path / "w"
+    assert (overdue(stem, 1, 0, now_ns=0), left_behind(stem), next_part(stem).name) == ([], [], "w.000001")
+
+
+def test_a_number_that_left_a_folder_of_blobs_is_not_taken_again(tmp_path: Path) -> None:
+    (tmp_path / "w@a.000002.blobs").mkdir()
+    assert next_part(tmp_path / "w").name == "w.000003"
 
 
 def test_parts_are_overdue_by_age_or_by_size_oldest_first(tmp_path: Path) -> None:

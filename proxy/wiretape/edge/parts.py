@@ -14,7 +14,7 @@ from wiretape.edge.names import JOURNAL_SUFFIX, SEALED_SUFFIX, blobs_path, index
 
 PARTS = 8
 """Parts that fit into the limits: what is removed at a time is so small a share of what is kept."""
-_NUMBER = re.compile(r"(.+)\.([0-9]{6,})")
+_NUMBERED = r"(?:@[^@.]+)?\.([0-9]{6,})"
 _NS_PER_S = 1_000_000_000
 
 
@@ -36,15 +36,13 @@ class Part(Struct, frozen=True):
 
 def next_part(stem: Path) -> Path:
     """The stem of the part that comes next."""
-    numbers = (found[2] for path in _files(stem, "") if (found := _NUMBER.fullmatch(_bare(path))))
-    return stem.with_name(f"{stem.name}.{max(map(int, numbers), default=0) + 1:06d}")
+    numbers = (int(found[1]) for found in _found(stem, r"\..*"))
+    return stem.with_name(f"{stem.name}.{max(numbers, default=0) + 1:06d}")
 
 
 def left_behind(stem: Path) -> list[Path]:
     """The stems of parts that a crash kept from being sealed."""
-    return sorted(
-        path.with_name(_bare(path)) for path in _files(stem, JOURNAL_SUFFIX) if _NUMBER.fullmatch(_bare(path))
-    )
+    return sorted(path.with_name(path.name.removesuffix(JOURNAL_SUFFIX)) for path in _files(stem, JOURNAL_SUFFIX))
 
 
 def overdue(stem: Path, bytes_max: int, age_max_s: float, now_ns: int) -> list[Part]:
@@ -60,22 +58,21 @@ def overdue(stem: Path, bytes_max: int, age_max_s: float, now_ns: int) -> list[P
 
 def _parts(stem: Path) -> Iterator[Part]:
     for path in _files(stem, SEALED_SUFFIX):
-        if _NUMBER.fullmatch(_bare(path)):
-            with contextlib.suppress(FileNotFoundError):
-                beside = (index_path(path), *_inside(blobs_path(path)))
-                size = sum(one.stat().st_size for one in (path, *beside) if one.exists())
-                yield Part(path, size, path.stat().st_mtime_ns)
+        with contextlib.suppress(FileNotFoundError):
+            beside = (index_path(path), *_inside(blobs_path(path)))
+            size = sum(one.stat().st_size for one in (path, *beside) if one.exists())
+            yield Part(path, size, path.stat().st_mtime_ns)
 
 
 def _files(stem: Path, suffix: str) -> list[Path]:
-    """Of this recording and of its sessions."""
-    names = re.compile(re.escape(stem.name) + r"(@.+)?\..*" + re.escape(suffix))
-    folder = stem.parent
-    return [path for path in folder.iterdir() if names.fullmatch(path.name)] if folder.exists() else []
+    return [stem.with_name(found.string) for found in _found(stem, re.escape(suffix))]
 
 
-def _bare(path: Path) -> str:
-    return path.name.removesuffix(SEALED_SUFFIX).removesuffix(JOURNAL_SUFFIX)
+def _found(stem: Path, suffix: str) -> list[re.Match[str]]:
+    """Numbered files of this recording and its sessions; `weather.prod` is one of its own beside `weather`."""
+    names = re.compile(re.escape(stem.name) + _NUMBERED + suffix)
+    inside = stem.parent.iterdir() if stem.parent.exists() else ()
+    return [found for path in inside if (found := names.fullmatch(path.name))]
 
 
 def _inside(folder: Path) -> Iterator[Path]:
