@@ -180,6 +180,12 @@ def test_hostile_lines_are_read_or_refused(lines: list[bytes]) -> None:
         sealed(read(TAPE + b"".join(lines), "j"))
 
 
+def test_the_longest_ids_that_get_an_alias_are_read_again_however_often_they_stand_there() -> None:
+    ids = ["rs_" + "a1" * 100] * 300
+    body = b",".join(one.encode() for one in ids)
+    assert only(resealed(tape(taken(request("POST"), chunks=[body])))).body == body
+
+
 def test_aliases_that_expand_to_far_more_than_the_file_are_refused() -> None:
     bomb = (
         b'{"k":"tape","v":1,"ids":{"a":"' + b"x" * 256 + b'"}}\n' + line(k="req", i=1, m="GET", u="/" + "{{a}}" * 9999)

@@ -16,8 +16,8 @@ from wiretape.cassette.lines import END, EVENT, REQUEST, RESPONSE, UNREADABLE, E
 from wiretape.cassette.scan import Damage, Source, Strip, line_number
 from wiretape.exchange import Headers
 
-EXPANSION_MAX = 8
-"""Times the length of its lines that aliases may expand to: an alias is shorter than its id, but not by so much."""
+EXPANSION_MAX = 32
+"""Times the length of its lines that aliases may expand to: the longest id, 203 bytes, may stand as `{{rs#1}}`."""
 _TARGET = re.compile(r"[^\x00-\x20\x7f]+")
 _Made = TypeVar("_Made")
 
