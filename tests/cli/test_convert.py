@@ -57,6 +57,15 @@ def test_several_files_become_one_cassette_in_their_order(samples: Path) -> None
     assert tape.header.by.endswith(", from vcr.file")
 
 
+def test_what_is_imported_is_redacted_by_the_rules_of_the_configuration(samples: Path) -> None:
+    (samples / "a.sse").write_bytes(b'data: {"customer":"Kolibri"}\n\n')
+    (samples / "wiretape.toml").write_text('[redact]\njson = ["$..customer"]\n')
+    (samples / "no.toml").write_text("")
+    assert run("import", "a.sse").code == run("import", "a.sse", "--config", "no.toml", "--into", "b").code == 0
+    with_rules, without = (tape_path(samples / "cassettes" / name).read_bytes() for name in "ab")
+    assert (b"Kolibri" in with_rules, b"Kolibri" in without) == (False, True)
+
+
 def test_nothing_is_written_over(samples: Path) -> None:
     assert run("import", "sse.file", "--into", "old").code == 0
     with pytest.raises(CassetteError, match="is there already"):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from wiretape.cassette.redact_rules import RedactOptions
 from wiretape.config import Effective, load
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,6 +43,11 @@ def effective(flags: Mapping[str, Any]) -> Effective:
     """Read the configuration; a flag that was not given says nothing."""
     given = {name: value for name, value in flags.items() if value is not None and value != ()}
     return load({name: value for name, value in given.items() if name != "file"}, os.environ, flags.get("file"))
+
+
+def redact_rules(file: Path | None) -> RedactOptions:
+    """The `[redact]` rules of the configuration file; there is no other way to give them. Raises ConfigError."""
+    return load({}, {}, file).config.redact
 
 
 cassette_dir_option = click.option(

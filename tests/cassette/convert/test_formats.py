@@ -34,6 +34,15 @@ def test_what_was_imported_seals_and_loads_back_the_same(kind: str) -> None:
     assert sealed(again) == sealed(tape)
 
 
+def test_a_secret_that_a_later_interaction_tells_is_taken_out_of_those_before() -> None:
+    key = "Kanari-env0gel-im-Bergwerk"
+    asked = {"method": "POST", "uri": "http://x/v1/keys", "body": "", "headers": {}}
+    answer = {"status": {"code": 200, "message": ""}, "headers": {}, "body": {"string": f"your word is {key}"}}
+    later = asked | {"headers": {"Authorization": [f"Bearer {key}"]}}
+    data = json.dumps({"interactions": [{"request": one, "response": answer} for one in (asked, later)]}).encode()
+    assert key.encode() not in sealed(read(data).tape)
+
+
 @pytest.mark.parametrize("kind", ["har", "azure"])
 def test_a_byte_order_mark_does_not_count(kind: str) -> None:
     assert read(b"\xef\xbb\xbf" + SAMPLES[kind]) == read(SAMPLES[kind])

@@ -20,7 +20,9 @@ from wiretape.cassette.coding import coding, decoded
 from wiretape.cassette.format import Header, Interaction, Tape, header_line
 from wiretape.cassette.reader import read
 from wiretape.cassette.recorder import RecordLimits, Take
+from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
 from wiretape.cassette.secrets import Secrets
+from wiretape.cassette.sweep import is_needed, swept
 from wiretape.errors import BodyTooLarge, CassetteError, DecodeFailed, FrameTooLarge, ImportRefused
 from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
 from wiretape.wire.headers import is_event_stream, without
@@ -72,11 +74,17 @@ class Foreign(Struct, frozen=True, kw_only=True):
     """What a person should know of it."""
 
 
-def tape_of(exchanges: Sequence[Foreign], header: Header, progress: Progress = lambda _done, _of: None) -> Tape:
+def tape_of(
+    exchanges: Sequence[Foreign],
+    header: Header,
+    progress: Progress = lambda _done, _of: None,
+    redact: RedactOptions = NO_RULES,
+) -> Tape:
     """The Tape of these exchanges; its upstream is the first one's origin. Raises ImportRefused."""
     numbered = [(index, one) for index, one in enumerate(exchanges, 1) if not one.missing]
     began_s = _began_s(exchanges)
-    played = tuple(_bounded(_all_interactions(numbered, began_s, progress)))
+    secrets = Secrets(LIMITS.secrets_max, redact)
+    played = _swept(tuple(_bounded(_all_interactions(numbered, began_s, progress, secrets))), secrets)
     origins = [(index, _origin(one.url)) for index, one in numbered]
     upstream = origins[0][1] if origins else header.upstream
     header = replace(header, upstream=upstream, recorded=header.recorded or _recorded(began_s))
@@ -85,12 +93,16 @@ def tape_of(exchanges: Sequence[Foreign], header: Header, progress: Progress = l
 
 
 def _all_interactions(
-    numbered: Sequence[tuple[int, Foreign]], began_s: int | None, progress: Progress
+    numbered: Sequence[tuple[int, Foreign]], began_s: int | None, progress: Progress, secrets: Secrets
 ) -> Iterator[Interaction]:
-    secrets = Secrets(LIMITS.secrets_max)
     for done, (index, one) in enumerate(numbered, 1):
         yield from _interactions(index, one, began_s, secrets)
         progress(done, len(numbered))
+
+
+def _swept(played: tuple[Interaction, ...], secrets: Secrets) -> tuple[Interaction, ...]:
+    """Without what was taken over before it was known to be a secret, as sealing a recording does it."""
+    return tuple(swept(one, secrets) for one in played) if is_needed(secrets) else played
 
 
 def _bounded(interactions: Iterable[Interaction]) -> Iterator[Interaction]:

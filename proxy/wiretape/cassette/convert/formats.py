@@ -11,6 +11,7 @@ from wiretape.cassette.convert import azure, go, har, ruby, sse, vcr
 from wiretape.cassette.convert.documents import decode, load_json, load_yaml, text_of
 from wiretape.cassette.convert.foreign import Foreign, Progress, tape_of
 from wiretape.cassette.format import Header, Tape
+from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
 from wiretape.errors import ImportRefused
 
 _DOCUMENTS: MappingProxyType[str, Callable[[object], list[Foreign]]] = MappingProxyType(
@@ -45,12 +46,13 @@ class Imported(Struct, frozen=True):
     tape: Tape
 
 
-def read(
+def read(  # noqa: PLR0913, PLR0917 - what a file is, and what is wished of its reading
     data: bytes,
     by: str = "",
     kind: str | None = None,
     asked: sse.Asked | None = None,
     progress: Progress = lambda _done, _of: None,
+    redact: RedactOptions = NO_RULES,
 ) -> Imported:
     """The Tape in a file's bytes; `asked` is the request to a bare stream. Raises ImportRefused with the reason."""
     if len(data) > SOURCE_BYTES_MAX:
@@ -59,7 +61,7 @@ def read(
     if found not in {*_TEXTS, "sse"}:
         document = _load(data) if found else _told(data)
         found = found or _document_kind(document)
-    return Imported(found, tape_of(_exchanges(found, data, document, asked), Header(by=by), progress))
+    return Imported(found, tape_of(_exchanges(found, data, document, asked), Header(by=by), progress, redact))
 
 
 def _exchanges(kind: str, data: bytes, document: object, asked: sse.Asked | None) -> list[Foreign]:

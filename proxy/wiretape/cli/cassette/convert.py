@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 
 import click
@@ -17,7 +17,7 @@ from wiretape.cassette.convert.foreign import Progress
 from wiretape.cassette.convert.formats import FORMATS, SOURCE_BYTES_MAX, Imported, read
 from wiretape.cassette.convert.sse import Asked
 from wiretape.cassette.format import Tape, joined
-from wiretape.cli.options import cassette_dir_option
+from wiretape.cli.options import cassette_dir_option, redact_rules
 from wiretape.edge.exporting import write_export
 from wiretape.edge.store import load, stem_of, tape_path, write_tape
 from wiretape.errors import CassetteError, ImportRefused
@@ -66,6 +66,9 @@ class _Report(Struct, frozen=True):
 )
 @click.option("--into", "name", help="One cassette for all files, in their order [one each, named after its file]")
 @cassette_dir_option
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="File whose [redact] rules hold [default: wiretape.toml]"
+)
 @click.option("--format", "kind", type=click.Choice(FORMATS), help="What the files are [told by their content]")
 @click.option("--request", help="What a bare event stream answers, `METHOD TARGET` [told by its first event]")
 @click.option("--body", default=Asked().body.decode(), show_default=True, help="The body of that request")
@@ -76,6 +79,7 @@ def import_command(  # noqa: PLR0913  one argument for each option
     *,
     name: str | None,
     cassette_dir: Path,
+    config: Path | None,
     kind: str | None,
     request: str | None,
     body: str,
@@ -91,9 +95,9 @@ def import_command(  # noqa: PLR0913  one argument for each option
       wiretape cassette import tests/cassettes/*.yaml --into old-run
     """  # noqa: D301  \b keeps click from folding the lines
     paths = _free_paths(files, name, cassette_dir)
-    asked = _asked(request, body)
     refused: list[_Refused] = []
-    done = list(_all_read(files, paths, kind, asked, refused))
+    reader = partial(read, kind=kind, asked=_asked(request, body), redact=redact_rules(config))
+    done = list(_all_read(files, paths, reader, refused))
     written = [] if refused and not keep_going else list(_all_written(done))
     report = _Report(written, [_file(one) for one in done], refused)
     if as_program:
@@ -122,7 +126,7 @@ def _asked(request: str | None, body: str) -> Asked:
 
 
 def _all_read(
-    files: Sequence[Path], paths: Sequence[Path], kind: str | None, asked: Asked, refused: list[_Refused]
+    files: Sequence[Path], paths: Sequence[Path], reader: Callable[..., Imported], refused: list[_Refused]
 ) -> Iterator[_Read]:
     size = sum(map(_size, files))
     shown = is_watched() and (len(files) > 1 or size > _LONG_BYTES)
@@ -133,7 +137,7 @@ def _all_read(
         for file, path in zip(files, paths, strict=True):
             try:
                 by = f"wiretape {__version__}, from {file.name}"
-                yield _Read(file, path, read(_bytes(file), by, kind, asked, going.within(_size(file))))
+                yield _Read(file, path, reader(_bytes(file), by, progress=going.within(_size(file))))
             except ImportRefused as error:
                 refused.append(_Refused(str(file), str(error)))
             going.done(_size(file))
