@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.tapes import JSON, KEY, MS, STREAM, journal, only, request, taken, tape
+from wiretape.cassette.edits import fitted
 from wiretape.cassette.format import Ended
-from wiretape.cassette.recorder import RecordLimits, Take, fitted
+from wiretape.cassette.recorder import RecordLimits, Take
 from wiretape.cassette.secrets import Secrets
 from wiretape.errors import BodyTooLarge, CassetteError, DecodeFailed, FrameTooLarge
 from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
@@ -29,6 +30,22 @@ def test_any_body_in_any_pieces_comes_back_to_the_byte(body: bytes, cuts: list[i
     for headers in (JSON, STREAM):
         one = only(tape(taken(request(), headers=headers, chunks=pieces)))
         assert (one.body, [size for _, size in one.chunks]) == (body, [len(piece) for piece in pieces])
+
+
+@pytest.mark.parametrize(
+    "asked", [request("POST"), request("POST", headers=((b"Authorization", b"Bearer Kanari-env0gel-im-Berg"),))]
+)
+def test_an_answer_that_comes_before_the_request_has_ended_writes_down_no_part_of_a_key(asked: Request) -> None:
+    key = b"Kanari-env0gel-im-Berg" if asked.headers else KEY
+    one = take(asked)
+    one.sent(Chunk(b'{"a":"' + key[:-2], 0))
+    early = one.head(Head(401, JSON, 0))
+    assert key[:6] not in b"".join(early)
+    assert [line[:9] for line in one.cut()] == [b'{"k":"end']
+    one.sent(Chunk(key[-2:] + b' b"}', 0))
+    lines = one.end(Ending(How.COMPLETE, 0))
+    assert [line[:9] for line in lines] == [b'{"k":"req', b'{"k":"res', b'{"k":"end']
+    assert only(tape([*early, *lines])).request_body.endswith(b'#1}} b"}')
 
 
 def test_an_event_stream_is_written_frame_by_frame_as_it_comes() -> None:

@@ -15,9 +15,9 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from wiretape.cassette.edits import fitted
 from wiretape.cassette.format import Interaction
 from wiretape.cassette.ids import kind, replaced
-from wiretape.cassette.recorder import fitted
 from wiretape.exchange import Headers
 
 _DIGITS, _LETTERS, _HEX_LETTERS = "0123456789", "abcdefghijklmnopqrstuvwxyz", "abcdef"

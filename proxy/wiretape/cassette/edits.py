@@ -60,3 +60,24 @@ def moved(cut: int, edits: Sequence[Edit]) -> int:
         elif edit.start < cut:
             return edit.start + shift + len(edit.new)
     return cut + shift
+
+
+def fitted(reads: Sequence[int], changes: Sequence[tuple[int, int, int]]) -> list[int]:
+    """The sizes of reads, in bytes as stored; `changes` are (where, bytes that came, bytes stored), in order.
+
+    A read that ended inside a changed stretch ends there still, or at its end where it became shorter.
+    """
+    sizes: list[int] = []
+    came = stored_before = shift = passed = 0
+    for size in reads:
+        came += size
+        while passed < len(changes) and changes[passed][0] + changes[passed][1] <= came:
+            shift += changes[passed][2] - changes[passed][1]
+            passed += 1
+        stored = came + shift
+        if passed < len(changes) and changes[passed][0] < came:
+            start, _, length = changes[passed]
+            stored = min(came, start + length) + shift
+        sizes.append(stored - stored_before)
+        stored_before = stored
+    return sizes

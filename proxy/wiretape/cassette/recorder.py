@@ -20,6 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from wiretape.cassette.coding import Decoded, decoded
+from wiretape.cassette.edits import fitted
 from wiretape.cassette.format import (
     METHOD,
     SHA_DIGITS,
@@ -133,7 +134,7 @@ class Take:
         """The response's head."""
         if not STATUS_MIN <= head.status <= STATUS_MAX:
             raise CassetteError(f"The status {head.status} is no final status of HTTP; the exchange is not stored.")
-        request = self._request_line()
+        request = self._request_line(goes_on=True)
         headers = stored_headers(head.headers, self._cleaner)
         self._so_far = replace(self._so_far, status=head.status, headers=headers)
         self._head = head
@@ -175,23 +176,31 @@ class Take:
                 f"A body is over {self._limits.body_bytes_max} bytes; raise body_bytes_max to record it."
             )
 
-    def _request_line(self) -> list[bytes]:
-        """With the body as far as it came; written again where it went on after the answer began."""
+    def _request_line(self, *, goes_on: bool = False) -> list[bytes]:
+        """With the body as far as it came; written again where it went on after the answer began.
+
+        While it may go on, what may begin a secret at its end is not written, and all is written again.
+        """
         if METHOD.fullmatch(self._request.method) is None:
             raise CassetteError("The method is no token of HTTP; the exchange is not stored.")
         came = decoded(self._sent, self._request.headers, self._limits.body_bytes_max)
-        body = self._cleaner.body(came.body, came.headers)  # first: what it tells may stand in the target, too
+        so_far = self._settled(came.body) if goes_on else came.body
+        body = self._cleaner.body(so_far, came.headers)  # first: what it tells may stand in the target, too
         self._so_far = replace(
             self._so_far,
             session=self._request.session,
             target=redacted_target(self._request.target, self._cleaner),
             request_headers=stored_headers(came.headers, self._cleaner),
-            request_body=body,
             request_enc=came.enc,
         )
-        line = request_line(self._so_far, _NO_ALIASES, self._keep)
-        self._written_bytes = sum(map(len, self._sent))
+        line = request_line(replace(self._so_far, request_body=body), _NO_ALIASES, self._keep)
+        self._written_bytes = sum(map(len, self._sent)) if len(so_far) == len(came.body) else 0
         return [line]
+
+    def _settled(self, body: bytes) -> bytes:
+        """Up to where a secret may have begun that goes on behind it."""
+        before = max(len(body) - self._limits.redact_lookback, 0)
+        return body[: before + self._redactor.begun(body[before:])]
 
     def _whole(self, head: Head) -> list[bytes]:
         """The response and the end of an exchange whose body was held."""
@@ -270,27 +279,6 @@ class _Stream:
         stored = one.stored if self._veil is None else self._veil.frame(one.stored)
         self._hash.update(stored)
         return frame_line(self._index, stored, _NO_ALIASES)
-
-
-def fitted(reads: Sequence[int], changes: Sequence[tuple[int, int, int]]) -> list[int]:
-    """The sizes of reads, in bytes as stored; `changes` are (where, bytes that came, bytes stored), in order.
-
-    A read that ended inside a changed stretch ends there still, or at its end where it became shorter.
-    """
-    sizes: list[int] = []
-    came = stored_before = shift = passed = 0
-    for size in reads:
-        came += size
-        while passed < len(changes) and changes[passed][0] + changes[passed][1] <= came:
-            shift += changes[passed][2] - changes[passed][1]
-            passed += 1
-        stored = came + shift
-        if passed < len(changes) and changes[passed][0] < came:
-            start, _, length = changes[passed]
-            stored = min(came, start + length) + shift
-        sizes.append(stored - stored_before)
-        stored_before = stored
-    return sizes
 
 
 def _sha(body: bytes) -> str:

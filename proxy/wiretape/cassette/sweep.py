@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from wiretape.cassette.deltas import joined
+from wiretape.cassette.edits import fitted
 from wiretape.cassette.format import Interaction, frames_of
-from wiretape.cassette.recorder import fitted
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
 from wiretape.cassette.spelling import Known, holds
