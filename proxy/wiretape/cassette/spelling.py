@@ -24,10 +24,11 @@ _SHORT_BYTES = 8
 _DISTINCT_MIN = 4
 _HIGH_SURROGATE, _LOW_SURROGATE = 0xD800, 0xDC00
 _ESCAPE = re.compile(
-    rb"%(?:25)*([0-9A-Fa-f]{2})"
-    rb"|\\+u([dD][89abAB][0-9A-Fa-f]{2})\\+u([dD][c-fC-F][0-9A-Fa-f]{2})|\\+u([0-9A-Fa-f]{4})"
-    rb"|\\+([\"\\/bfnrt])|[\r\n]{1,2}data: ?"
+    rb"[%\\\r\n](?:(?<=%)(?:25)*([0-9A-Fa-f]{2})"
+    rb"|(?<=\\)\\*u([dD][89abAB][0-9A-Fa-f]{2})\\+u([dD][c-fC-F][0-9A-Fa-f]{2})|(?<=\\)\\*u([0-9A-Fa-f]{4})"
+    rb"|(?<=\\)\\*([\"\\/bfnrt])|(?<=[\r\n])[\r\n]?data: ?)"
 )
+"""It begins with what an escape begins with: the engine goes from one such byte to the next, not over each."""
 _BROKEN_ESCAPE = re.compile(rb"(?:%(?:25)*2?[0-9A-Fa-f]?|\\+(?:u[0-9A-Fa-f]{0,3})?)\Z")
 _ESCAPE_BYTES = 64
 _BEGINNING_BYTES = 32
