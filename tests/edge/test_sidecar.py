@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from support.tapes import KEY, request, taken, tape
 from wiretape.cassette.format import Tape
@@ -15,6 +16,7 @@ CONTENT = tape(
     taken(request("POST", headers=((b"api-key", KEY),)), b'{"a":1}', chunks=[b'{"id":"thread_abc123"}']),
     taken(request("GET", "/v1/threads/thread_abc123"), chunks=[b'{"id":"thread_abc123"}'], index=2),
 )
+CONTENT = replace(CONTENT, ids={"thread#1": "thread_abc123"})
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +55,15 @@ def test_sealing_writes_the_index_that_loading_would_make(tmp_path: Path, path: 
     index_path(path).unlink()
     loaded(path)
     assert index_path(path).read_bytes() == made
+
+
+def test_a_damaged_index_is_made_anew_whatever_byte_is_another(path: Path) -> None:
+    loaded(path)
+    made = index_path(path).read_bytes()
+    for place in range(0, len(made), 7):
+        index_path(path).write_bytes(made[:place] + bytes([made[place] ^ 0x40]) + made[place + 1 :])
+        assert loaded(path) == CONTENT
+        assert index_path(path).read_bytes() == made
 
 
 @pytest.mark.parametrize("stale", [b"", b"no", b"\x80"])

@@ -21,6 +21,10 @@ CACHE_BYTES_MAX = 64 << 20
 """Bytes of bodies that one cassette keeps at hand; what was served longest ago is read again."""
 
 
+_PLACES_MIN = 6
+"""Request, response and end: where each starts and ends."""
+
+
 class Entry(Struct, frozen=True, array_like=True, gc=False):
     """What is kept of an interaction: enough to choose it by, and where its lines lie."""
 
@@ -103,12 +107,19 @@ class Shelf(_OnAccess):
 
     def _read(self, entry: Entry) -> Interaction:
         try:
-            found = interaction_of(self._shelved, _unpacked(entry))
+            found = interaction_of(self._shelved, _unpacked(entry, self._shelved.source.size))
         except Damaged as error:
             raise CassetteError(f"{self._name}, {error}.") from error
+        except IndexError as error:
+            raise self._changed() from error
         if (found.method, found.target, found.status, found.how) != (*entry_facts(entry),):
-            raise CassetteError(f"{self._name}: changed since it was opened; start again.")
+            raise self._changed()
         return found
+
+    def _changed(self) -> CassetteError:
+        return CassetteError(
+            f"{self._name}: changed since it was opened, or its .idx is of another; remove that, start again."
+        )
 
     def _kept(self, position: int, found: Interaction) -> Interaction:
         self._cache[position] = found
@@ -172,9 +183,12 @@ def _packed(strip: Strip) -> bytes:
     return array("Q", places).tobytes()
 
 
-def _unpacked(entry: Entry) -> Strip:
+def _unpacked(entry: Entry, size: int) -> Strip:
+    """Raises IndexError for places that no file of this size has: an index may be anybody's."""
     places = array("Q")
-    places.frombytes(entry.places)
+    places.frombytes(entry.places[: len(entry.places) // 16 * 16])
+    if len(places) < _PLACES_MIN or max(places) > size + 1:
+        raise IndexError
     strip = Strip(entry.index, (places[0], places[1]))
     strip.response = (places[2], places[3]) if places[3] else None
     strip.end = (places[4], places[5]) if places[5] else None

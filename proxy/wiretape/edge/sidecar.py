@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sys
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,7 @@ from wiretape.edge.names import index_path
 INDEX_ABOVE_BYTES = 1 << 20
 """Smaller files are read whole: that is as quick."""
 _MADE_BY = f"{__version__} {sys.byteorder}"
+_SUM_BYTES = 4
 
 
 class Index(Struct, frozen=True, kw_only=True):
@@ -45,14 +47,18 @@ _DECODER = msgspec.msgpack.Decoder(Index)
 def write_index(path: Path, index: Index) -> None:
     """Put it beside this sealed file, where that can be done."""
     with contextlib.suppress(OSError), replacing(index_path(path)) as file:
-        file.write(msgspec.msgpack.encode(index))
+        held = msgspec.msgpack.encode(index)
+        file.write(_sum(held) + held)
 
 
 def read_index(path: Path, source: Source) -> Index | None:
-    """The index of this sealed file; None where there is none, or one of something else."""
+    """The index of this sealed file; None where there is none, a damaged one, or one of something else."""
     try:
-        index = _DECODER.decode(index_path(path).read_bytes())
-    except (OSError, msgspec.DecodeError):
+        found = index_path(path).read_bytes()
+        index = _DECODER.decode(found[_SUM_BYTES:]) if found.startswith(_sum(found[_SUM_BYTES:])) else None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if index is None:
         return None
     return index if (index.by, index.of) == (_MADE_BY, hash_of(source)) else None
 
@@ -63,3 +69,8 @@ def hash_of(source: Source) -> str:
     for start in range(0, source.size, BLOCK_BYTES):
         made.update(source.read(start, start + BLOCK_BYTES))
     return made.hexdigest()
+
+
+def _sum(held: bytes) -> bytes:
+    """What tells that these bytes are as they were written: a damaged place would lead anywhere."""
+    return zlib.crc32(held).to_bytes(_SUM_BYTES, "big")
