@@ -72,6 +72,13 @@ def test_a_sweep_takes_what_is_ours_and_not_named(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_a_sweep_takes_nothing_where_a_link_leads(tmp_path: Path) -> None:
+    Blobs(tmp_path / "a.blobs").keep(NAME, LONG)
+    (tmp_path / "b.blobs").symlink_to(tmp_path / "a.blobs")
+    Blobs(tmp_path / "b.blobs").sweep(())
+    assert Blobs(tmp_path / "a.blobs").fetch(NAME) == LONG
+
+
 def test_a_long_body_survives_recording_sealing_and_loading(tmp_path: Path) -> None:
     stem = tmp_path / "a"
     box = Blobs(blobs_path(journal_path(stem)))

@@ -61,7 +61,12 @@ class Blobs:
         self._folder = folder
 
     def sweep(self, kept: Container[str]) -> None:
-        """Remove the blobs that are not among these, and the folder once it is empty; nothing that is not ours."""
+        """Remove the blobs that are not among these, and the folder once it is empty; nothing that is not ours.
+
+        Where a link stands in the folder's place others may name what it holds: all stays.
+        """
+        if self._folder.is_symlink():
+            return
         with contextlib.suppress(OSError):
             for path in self._folder.iterdir():
                 if _OURS.fullmatch(path.name) and path.name not in kept:
