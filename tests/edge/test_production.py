@@ -46,6 +46,19 @@ def test_a_recording_with_a_limit_is_cut_into_parts_and_the_oldest_are_removed(t
     assert len(found) > 10
 
 
+def test_a_key_that_one_part_saw_is_looked_for_in_those_that_follow(tmp_path: Path) -> None:
+    key = b"Kanari-env0gel-im-Bergwerk"
+    recording = begun(tmp_path / "w", options(max_bytes=4000))
+    for number in range(5):
+        headers = () if number else ((b"Authorization", b"Bearer " + key),)
+        watched(recording.observer(request("POST", headers=headers)), [b"%d %b" % (number, key) + b"x" * 400])
+        wait_until_written(recording)
+    recording.seal()
+    found = [path.read_bytes() for path in numbered(tmp_path)]
+    assert len(found) > 1
+    assert all(key not in data and b"{{secret:bearer#1}}" in data for data in found)
+
+
 def test_blobs_go_with_their_part(tmp_path: Path) -> None:
     recording = begun(tmp_path / "w", options(max_bytes=BLOB_ABOVE_BYTES * 4))
     for number in range(6):

@@ -47,6 +47,11 @@ class Memory:
         _bound(self._learned, self._size)
         self.known = tuple(chain.from_iterable(self._learned.values()))
 
+    def take(self, other: Memory) -> None:
+        """Know all that another knows."""
+        self._learned |= other._learned
+        self.known = tuple(chain.from_iterable(self._learned.values()))
+
 
 class Secrets:
     """The placeholders of a recording or a session, and what lasts in it: the keys that its requests came with.
@@ -69,6 +74,12 @@ class Secrets:
         """Times a bound let go what might have begun a secret (`withheld`)."""
         self._counts: dict[str, int] = {}
         self._placeholders: dict[bytes, bytes] = {}
+
+    def go_on(self, before: Secrets) -> None:
+        """Begin with what another knew at its end, and with its placeholders: the next part of one recording does."""
+        self.lasting.take(before.lasting)
+        self._counts |= before._counts
+        self._placeholders |= before._placeholders
 
     def placeholder(self, kind: str, value: bytes) -> bytes:
         """What stands for this secret; the kind it was first seen as counts."""

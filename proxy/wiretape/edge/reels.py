@@ -152,7 +152,8 @@ class Reels:
         reel = self._current.get(session) or self._new(session, slot.request.wall_ns)
         if self._rotates and self._is_full(reel, slot.request.wall_ns):
             self._retire(session, reel)
-            reel = self._new(session, slot.request.wall_ns)
+            full, reel = reel, self._new(session, slot.request.wall_ns)
+            reel.secrets.go_on(full.secrets)
         return reel
 
     def _new(self, session: str, wall_ns: int) -> Reel:
