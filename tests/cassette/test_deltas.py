@@ -20,6 +20,17 @@ def test_pieces_of_one_text_belong_together() -> None:
     assert texts(*parts) == [b"Hello"]
 
 
+def test_other_dialects_have_pieces_by_names_of_their_own() -> None:
+    older = [
+        b'data: {"object":"text_completion","choices":[{"index":0,"text":"%b"}]}\n\n' % part for part in (b"a", b"b")
+    ]
+    assert texts(*older) == [b"ab"]
+    assert texts(*(frame(partial_json=part) for part in "cd"), *(frame(thinking=part) for part in "ef")) == [
+        b"cd",
+        b"ef",
+    ]
+
+
 def test_calls_made_at_once_are_told_apart_by_their_index() -> None:
     calls = [frame(tool_calls=[{"index": at, "function": {"arguments": part}}]) for at, part in enumerate("abab")]
     twice = [frame(tool_calls=[{"index": at % 2, "function": {"arguments": f"{at}"}}]) for at in range(4)]

@@ -1,7 +1,8 @@
 """Texts that come in pieces: where the pieces stand in the frames of a stream, whatever dialect it is.
 
-A piece is a string in a frame that speaks of a delta, in a field of one of a few names. Pieces of one name belong
-together, those of the same indexes: the calls that a model makes at once are told apart by them.
+A piece is a string in a frame that speaks of a delta (or of a `text_completion`, whose frames are deltas without
+the word), in a field of one of a few names. Pieces of one name belong together, those of the same indexes: the calls
+that a model makes at once are told apart by them.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from msgspec import Struct
 
 from wiretape.cassette.format import Interaction, frames_of
 
-_MARK = b"delta"
+_MARK, _OLDER_MARK = b"delta", b"text_completion"
 _PIECE = re.compile(
-    rb'"(?:(value|text|content|refusal|delta|arguments|input|logs|reasoning|reasoning_content)|[a-z_]{0,16}index)"'
+    rb'"(?:(value|text|content|refusal|delta|arguments|partial_json|input|logs|thinking|reasoning|reasoning_content)'
+    rb'|[a-z_]{0,16}index)"'
     rb'[ \t]?:[ \t]?(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([0-9]{1,9}))'
 )
 
@@ -31,7 +33,7 @@ class Piece(Struct, frozen=True):
 
 def pieces(frame: bytes) -> list[Piece]:
     """The pieces in one frame; none where it speaks of no delta."""
-    return list(_pieces(frame)) if _MARK in frame else []
+    return list(_pieces(frame)) if _MARK in frame or _OLDER_MARK in frame else []
 
 
 def joined(one: Interaction) -> list[bytes]:
