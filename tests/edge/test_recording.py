@@ -115,6 +115,16 @@ def test_a_recording_goes_on_after_a_crash_without_losing_what_had_ended(stem: P
         ]
 
 
+def test_sealing_takes_away_what_a_killed_sealing_had_begun(stem: Path) -> None:
+    recording = begun(stem)
+    watched(recording.observer(request("POST")), [b"{}"])
+    half = [stem.parent / f".weather{name}.tape.jsonl.{pid}" for name in ("", "@a") for pid in (1, 99999)]
+    for path in half:
+        path.write_bytes(b"half")
+    recording.seal()
+    assert [path.exists() for path in half] == [False, False, True, True]
+
+
 def journal_of(recording: Recording) -> Journal:
     return recording._reels._current["default"].journal
 

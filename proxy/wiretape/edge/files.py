@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,14 @@ def replacing(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
         raise
     if synced:
         sync_path(path.parent)
+
+
+def clear_unfinished(path: Path) -> None:
+    """Remove what a process that was killed had begun to put at this path; only where nobody else may be at it."""
+    begun = re.compile(re.escape(f".{path.name}.") + "[0-9]+")
+    with contextlib.suppress(OSError):
+        for beside in [one for one in path.parent.iterdir() if begun.fullmatch(one.name)]:
+            beside.unlink()
 
 
 def sync_path(path: Path) -> None:

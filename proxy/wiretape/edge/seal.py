@@ -16,7 +16,7 @@ from wiretape.cassette.scan import good_end
 from wiretape.cassette.sealing import Piece, Sealing
 from wiretape.cassette.secrets import Secrets
 from wiretape.edge.blobs import Blobs
-from wiretape.edge.files import replacing
+from wiretape.edge.files import clear_unfinished, replacing
 from wiretape.edge.journal import Journal
 from wiretape.edge.names import blobs_path, cleaned, journal_path, tape_path
 from wiretape.edge.sidecar import INDEX_ABOVE_BYTES, Index, write_index
@@ -50,6 +50,7 @@ def seal_locked(journal: Journal, stem: Path, *, over: bool, secrets: Secrets | 
     What the recording has learned of `secrets` by now is taken out of all of it.
     """
     path = tape_path(stem)
+    clear_unfinished(path)
     try:
         sealed = _sealed(_pieces(journal, path, over=over), path, secrets)
     except OSError as error:
