@@ -244,7 +244,16 @@ def held(body: bytes, source: Source, *, streamed: bool) -> str:
         return "a value that looks like a key redacted"
     if keys and unnumbered(body) == source.body.replace(keys[0], b"{{secret}}"):
         return "the request's own key redacted"
+    if streamed and b"password" in pieced(source.body):
+        assert pieced(unnumbered(body)) == re.sub(rb'(password": ")\w+', rb"\1{{secret}}", pieced(source.body))
+        return "a password's value that came in pieces redacted"
     return "the same JSON, escaped as in the file" if json.loads(body) == json.loads(source.body) else "another"
+
+
+def pieced(stream: bytes) -> bytes:
+    """Join what the deltas of a function's arguments say."""
+    pieces: list[str] = re.findall(r'"arguments":("(?:[^"\\]|\\.)*")', stream.decode())
+    return "".join(map(json.loads, pieces)).encode()
 
 
 def test_what_was_imported_is_what_the_file_holds() -> None:
@@ -254,10 +263,11 @@ def test_what_was_imported_is_what_the_file_holds() -> None:
             assert (path.name, one.method, one.status) == (path.name, source.method, source.status)
             ways[held(one.body, source, streamed=bool(one.frames))] += 1
     assert ways == {
-        "exact": 1228,
+        "exact": 1225,
         "the request's own key redacted": 9,
         "a value that looks like a key redacted": 5,
         "the same JSON, escaped as in the file": 2,
+        "a password's value that came in pieces redacted": 3,
     }
 
 
@@ -268,7 +278,7 @@ def test_a_client_that_sends_the_recorded_requests_gets_the_recorded_answers() -
         for one, source in zip(tape.interactions, sources, strict=True):
             answer = cursor.find(Request(source.method, source.target, source.headers, 0, 0), source.sent)
             assert (path.name, one.index, answer) == (path.name, one.index, one)
-        assert (cursor.misses, cursor.unplayed()) == ([], [])
+        assert (list(cursor.misses), cursor.unplayed()) == ([], [])
 
 
 @pytest.mark.parametrize("kind", [None, *FORMATS])
