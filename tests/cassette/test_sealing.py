@@ -96,7 +96,7 @@ def test_an_entry_finds_its_interaction_again() -> None:
     sealing = Sealing([piece(journal(*LINES))], beside.keep)
     source = Held(b"".join(sealing.lines()))
     reading = Reading(source, scan(source, "s"), beside.fetch)
-    shelf = Shelf(reading.shelved, sealing.entries, "s")
+    shelf = Shelf(reading.shelved, sealing.entries, "s", sealing.foreign)
     assert shelf == resealed(tape(*LINES)).interactions
     assert [one.path for one in sealing.entries] == [one.path for _, one in reading]
     assert sealing.ids == reading.scan.ids

@@ -32,7 +32,7 @@ class Counting(Held):
 def shelf(source: Held, cache_bytes_max: int = 1000) -> Shelf:
     reading = Reading(source, scan(source, "s"), nothing_beside)
     entries = [entry_of(one, strip) for strip, one in reading]
-    return Shelf(reading.shelved, entries, "a.tape.jsonl", cache_bytes_max)
+    return Shelf(reading.shelved, entries, "a.tape.jsonl", (), cache_bytes_max)
 
 
 def test_a_shelf_gives_what_the_file_holds() -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from support.tapes import KEY, request, taken, tape
-from wiretape.cassette.format import Tape
+from support.tapes import JSON, KEY, request, resealed, taken, tape
+from wiretape.cassette.format import Interaction, Tape
 from wiretape.cassette.match import Library
 from wiretape.cassette.shelf import Shelf
 from wiretape.edge import seal, sidecar, tapes
@@ -12,9 +12,11 @@ from wiretape.edge.names import index_path
 from wiretape.edge.store import journal_path, load, seal_journal, tape_path, write_tape
 from wiretape.errors import CassetteError
 
-CONTENT = tape(
-    taken(request("POST", headers=((b"api-key", KEY),)), b'{"a":1}', chunks=[b'{"id":"thread_abc123"}']),
-    taken(request("GET", "/v1/threads/thread_abc123"), chunks=[b'{"id":"thread_abc123"}'], index=2),
+CONTENT = resealed(
+    tape(
+        taken(request("POST", headers=((b"api-key", KEY),)), b'{"a":1}', chunks=[b'{"id":"thread_abc123"}']),
+        taken(request("GET", "/v1/threads/thread_abc123"), chunks=[b'{"id":"thread_abc123"}'], index=2),
+    )
 )
 CONTENT = replace(CONTENT, ids={"thread#1": "thread_abc123"})
 
@@ -97,6 +99,27 @@ def test_a_large_journal_is_read_when_asked_for_and_gets_no_index(tmp_path: Path
     journal.write_bytes(path.read_bytes() + b'{"k":"re')
     assert loaded(journal) == CONTENT
     assert not index_path(journal).exists()
+
+
+def test_an_id_from_outside_is_bound_although_nothing_but_the_answer_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [(f"/v1/threads/{number}/runs", b'{"assistant_id":"asst_recorded1"}') for number in range(3)]
+    made = (
+        taken(request("POST", target, JSON), body, chunks=[b'{"id":"run_abc12%d"}' % at], index=at)
+        for at, (target, body) in enumerate(asked, 1)
+    )
+    path = tape_path(tmp_path / "outside")
+    write_tape(tape(*made), path)
+    read: list[int] = []
+    at_hand = Shelf._at
+    monkeypatch.setattr(Shelf, "_at", lambda self, position: read.append(position) or at_hand(self, position))
+    for _ in range(2):
+        cursor = Library([loaded(path)]).session("x")
+        found = cursor.find(request("POST", "/v1/threads/1/runs", JSON), b'{"assistant_id":"asst_another2"}')
+        assert isinstance(found, Interaction)
+        assert found.body == b'{"id":"run_abc122"}'
+        assert set(read) == {1}
 
 
 def test_a_file_that_is_replaced_while_it_is_open_is_read_on(path: Path) -> None:

@@ -110,6 +110,11 @@ class Aliases(Expansion):
         self._counts: dict[str, int] = {}
         self._foreign: set[str] = set()
 
+    @property
+    def foreign(self) -> frozenset[str]:
+        """Ids that a request was the first to name."""
+        return frozenset(self._foreign)
+
     def see(self, text: str) -> None:
         """Give each new id in a response an alias."""
         for identity in find(text):

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from wiretape.cassette import coverage
 from wiretape.cassette.format import Interaction, Tape, introduced
-from wiretape.cassette.ids import apart, find
+from wiretape.cassette.ids import apart
 from wiretape.cassette.key import Key, key, unnumbered_text
 from wiretape.cassette.rules import Rules
 from wiretape.cassette.shelf import Entry, Row, entries_of
@@ -171,8 +171,7 @@ class Recordings:
 
     @cached_property
     def _asked(self) -> frozenset[str]:
-        texts = ((one.target, one.request_body.decode("utf-8", "replace")) for one in self.interactions)
-        return frozenset(identity for pair in texts for text in pair for identity in find(text))
+        return self.interactions.asked
 
     @cached_property
     def _all_writes(self) -> Mapping[tuple[int, str], Sequence[int]]:

@@ -70,6 +70,11 @@ class Sealing:
         """The id table, once the first line was given."""
         return self._aliases.table
 
+    @property
+    def foreign(self) -> frozenset[str]:
+        """Ids that a request was the first to name, once the first line was given."""
+        return self._aliases.foreign
+
     def lines(self) -> Iterator[bytes]:
         """All lines. Raises CassetteError for a line that cannot be read."""
         for piece, strip in self._strips():

@@ -6,14 +6,15 @@ from abc import abstractmethod
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from collections.abc import Collection, Iterable, Sequence
+from itertools import accumulate, chain
 from typing import overload
 
 from msgspec import Struct
 
 from wiretape.cassette.draft import Damaged, Shelved, interaction_of
 from wiretape.cassette.format import Ended, Interaction
+from wiretape.cassette.ids import find
 from wiretape.cassette.scan import Strip
 from wiretape.errors import CassetteError
 
@@ -58,6 +59,11 @@ def entries_of(interactions: Sequence[Interaction]) -> Sequence[Entry]:
     return interactions.entries if isinstance(interactions, Shelf) else list(map(entry_of, interactions))
 
 
+def asked_ids(one: Interaction) -> list[str]:
+    """Every id in a request, in order, repeats too."""
+    return find(one.target) + find(one.request_body.decode("utf-8", "replace"))
+
+
 class _OnAccess(Sequence[Interaction]):
     """A sequence whose items are made when they are asked for."""
 
@@ -81,9 +87,16 @@ class Shelf(_OnAccess):
     """
 
     def __init__(
-        self, shelved: Shelved, entries: Sequence[Entry], name: str, cache_bytes_max: int = CACHE_BYTES_MAX
+        self,
+        shelved: Shelved,
+        entries: Sequence[Entry],
+        name: str,
+        foreign: Collection[str],
+        cache_bytes_max: int = CACHE_BYTES_MAX,
     ) -> None:
         self.entries = entries
+        self.foreign = foreign
+        """Ids that a request was the first to name: an id is looked up here, so that no body is read for it."""
         self._shelved = shelved
         self._name = name
         self._cache: OrderedDict[int, Interaction] = OrderedDict()
@@ -147,6 +160,11 @@ class Row(_OnAccess):
         """What is kept of each, in order."""
         return (entries[at] for (_, entries), where in zip(self._parts, self._where, strict=True) for at in where)
 
+    @property
+    def asked(self) -> frozenset[str]:
+        """Ids that requests name, at least those that no answer introduced; nothing is read from a shelf."""
+        return frozenset(chain.from_iterable(_asked_in(one) for one, _ in self._parts))
+
     def entry(self, position: int) -> Entry:
         """What is kept of one."""
         part, at = self._place(position)
@@ -164,6 +182,12 @@ class Row(_OnAccess):
             raise IndexError(position)
         part = bisect_right(self._begins, position) - 1
         return part, self._where[part][position - self._begins[part]]
+
+
+def _asked_in(interactions: Sequence[Interaction]) -> Iterable[str]:
+    if isinstance(interactions, Shelf):
+        return interactions.foreign
+    return chain.from_iterable(map(asked_ids, interactions))
 
 
 def _playable(entries: Sequence[Entry]) -> Iterable[int]:

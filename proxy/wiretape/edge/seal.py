@@ -152,7 +152,14 @@ def _written(file: BinaryIO, lines: Iterable[bytes]) -> tuple[int, str]:
 
 def _index(sealing: Sealing, sha: str) -> Index:
     header_bytes = len(header_line(sealing.header, sealing.ids)) - 1
-    return Index(of=sha, header=sealing.header, header_bytes=header_bytes, ids=sealing.ids, entries=sealing.entries)
+    return Index(
+        of=sha,
+        header=sealing.header,
+        header_bytes=header_bytes,
+        ids=sealing.ids,
+        entries=sealing.entries,
+        foreign=sorted(sealing.foreign),
+    )
 
 
 def _write(journal: Journal, line: bytes) -> None:

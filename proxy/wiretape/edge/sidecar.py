@@ -37,6 +37,8 @@ class Index(Struct, frozen=True, kw_only=True):
     header_bytes: int
     ids: dict[str, str]
     entries: list[Entry]
+    foreign: list[str]
+    """Ids that a request was the first to name, sorted."""
     notes: tuple[str, ...] = ()
     by: str = _MADE_BY
 

@@ -15,7 +15,7 @@ from wiretape.cassette.draft import Shelved
 from wiretape.cassette.format import Tape, render
 from wiretape.cassette.reader import Reading, read
 from wiretape.cassette.scan import scan
-from wiretape.cassette.shelf import Shelf, entry_of
+from wiretape.cassette.shelf import Entry, Shelf, asked_ids, entry_of
 from wiretape.cassette.show import Summary, summary
 from wiretape.edge.blobs import Blobs
 from wiretape.edge.files import OpenFile, replacing
@@ -47,7 +47,7 @@ def load(path: Path) -> Tape:
         return read(source.read(0, source.size), str(path), journal=journal, fetch=fetch, strict=False)
     index = (None if journal else read_index(path, source)) or _indexed(path, source, journal=journal)
     shelved = Shelved(source=source, ids=index.ids, fetch=fetch, room=index.header_bytes)
-    shelf = Shelf(shelved, index.entries, str(path))
+    shelf = Shelf(shelved, index.entries, str(path), frozenset(index.foreign))
     return Tape(header=index.header, interactions=shelf, notes=index.notes, ids=index.ids)
 
 
@@ -111,7 +111,11 @@ def _summary(folder: Path, path: Path) -> Summary:
 def _indexed(path: Path, source: OpenFile, *, journal: bool) -> Index:
     """The index of a file that has none; a sealed one gets it, so that the next time is quicker."""
     way = reading(path, source, journal=journal)
-    entries = [entry_of(interaction, strip) for strip, interaction in way]
+    entries: list[Entry] = []
+    asked: set[str] = set()
+    for strip, interaction in way:
+        entries.append(entry_of(interaction, strip))
+        asked.update(asked_ids(interaction))
     found = way.scan
     index = Index(
         of="" if journal else hash_of(source),
@@ -119,6 +123,7 @@ def _indexed(path: Path, source: OpenFile, *, journal: bool) -> Index:
         header_bytes=found.header_bytes,
         ids=found.ids,
         entries=entries,
+        foreign=sorted(asked.difference(found.ids.values())),
         notes=way.notes,
     )
     if not journal:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from wiretape.cassette.format import Interaction, Tape
+from wiretape.cassette.format import Tape
 from wiretape.cassette.ids import find
 from wiretape.cassette.lint.finding import Finding, Severity
 from wiretape.cassette.lint.lines import Lines
+from wiretape.cassette.shelf import asked_ids
 
 _ALIAS = re.compile(rb"\{\{\{\{|\{\{([a-z]+#[0-9]+)\}\}")
 """Braces in fours are two that stood in a body (`ids`)."""
@@ -50,16 +51,12 @@ def _unbound(tape: Tape, lines: Lines) -> Iterator[Finding]:
     """Such an id binds on first use; often it is an assistant's that lives in the environment."""
     known: set[str] = set()
     for one in tape.interactions:
-        for identity in dict.fromkeys(_asked(one)):
+        for identity in dict.fromkeys(asked_ids(one)):
             if identity not in known:
                 told = f"no answer before this request has introduced {identity}; replay takes any id in its place"
                 yield _warning(lines.place(one.index).request, one.index, told)
                 known.add(identity)
         known.update(find(one.body.decode("utf-8", "replace")))
-
-
-def _asked(one: Interaction) -> list[str]:
-    return find(one.target) + find(one.request_body.decode("utf-8", "replace"))
 
 
 def _warning(line: int, index: int, told: str) -> Finding:
