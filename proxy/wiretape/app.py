@@ -132,6 +132,11 @@ class Proxy:
         """The sessions, where the mode has some; for the proxy's own loop alone."""
         return self._sources.sessions
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a person should know of the cassettes that answer, with their files: damaged lines, edited bodies."""
+        return self._sources.notes
+
     def hurry(self) -> None:
         """Stop waiting for exchanges in flight: a second signal has come."""
         self.relay.hurry()

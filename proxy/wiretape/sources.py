@@ -36,6 +36,8 @@ class Sources:
         self.sessions: Sessions | None = None
         self.sealed: Sealed | None = None
         """The cassette that was written, once all is closed."""
+        self.notes: list[str] = []
+        """What a person should know of the cassettes that answer: damaged lines, edited bodies."""
         self.kept = False
         """Whether closing seals what was recorded: a start that failed leaves nothing behind."""
         self._config = config
@@ -69,6 +71,8 @@ class Sources:
         paths = {name: recorded(stem) for name, stem in stems.items()}
         known = {name: found for name, found in paths.items() if name != begins or found[0].exists()}
         tapes = await asyncio.to_thread(lambda: {name: list(map(load, found)) for name, found in known.items()})
+        for name, found in known.items():
+            self.notes += (f"{at}: {note}" for at, tape in zip(found, tapes[name], strict=True) for note in tape.notes)
         settings = SessionSettings(speed=config.speed, pace=config.pace, faults=config.fault)
         self.sessions = Sessions(partial(_chosen, tapes, _matching(config)), config.sessions, settings)
         return Replay(self.sessions, ", ".join(config.cassette), config.edge.matched_body_max)

@@ -26,6 +26,17 @@ headers = {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"], "OpenAI-Be
 asked = urllib.request.Request(base + "/threads", b"{}", {**headers, "Content-Type": "application/json"})
 print(urllib.request.urlopen(asked).read().decode())
 """
+IN_SESSIONS = """
+import json, os, sys, urllib.request
+key = {"Authorization": "Bearer x", "OpenAI-Beta": "assistants=v2", "Content-Type": "application/json"}
+def ask(url, body=None):
+    return json.load(urllib.request.urlopen(urllib.request.Request(url, body, key)))["id"]
+for prefix in sys.argv[1:]:
+    threads = os.environ["OPENAI_BASE_URL"].replace("v1", prefix) + "/threads"
+    made = ask(threads, b"{}")
+    assert ask(threads + "/" + made) == made
+    print(made)
+"""
 
 
 @pytest.fixture
@@ -286,6 +297,45 @@ async def test_replay_fails_when_a_request_was_refused_although_the_command_did_
     ran = await wiretape("replay", str(FOLDER / "polled-run"), *quiet, "--", *elsewhere, cwd=tmp_path)
     assert ran.code == 1
     assert "1 requests were refused: no recording answers them\n  No recorded answer for POST /v1/nowhere. " in ran.err
+
+
+async def test_the_rule_that_a_miss_ends_with_can_be_pasted_from_the_terminal(
+    tmp_path: Path, talk: list[str], quiet: list[str]
+) -> None:
+    await wiretape("record", "one", *quiet, "--", *talk, cwd=tmp_path)
+    Path(talk[1]).write_text(TALK.replace('b"{}"', """b'{"metadata":{"trace":"a"}}'"""))
+    missed = await wiretape("replay", "one", *quiet, "--", *talk, cwd=tmp_path)
+    _, _, rule = missed.err.rpartition("wiretape.toml:\n\n")
+    (tmp_path / "wiretape.toml").write_text(rule)
+    replayed = await wiretape("replay", "one", *quiet, "--", *talk, cwd=tmp_path)
+    assert (missed.code, rule, replayed.code) == (1, '[match]\nignore = ["$.metadata"]\n', 0)
+
+
+async def test_replay_tells_what_is_wrong_with_a_cassette_that_answers(
+    tmp_path: Path, talk: list[str], quiet: list[str]
+) -> None:
+    await wiretape("record", "one", *quiet, "--", *talk, cwd=tmp_path)
+    path = tmp_path / "cassettes/one.tape.jsonl"
+    path.write_text(path.read_text().replace('"n":', '"n":1') + "<<<<<<< HEAD\n" * 11)
+    ran = await wiretape("replay", "one", *quiet, "--", *talk, cwd=tmp_path)
+    told = ran.err.splitlines()
+    assert ran.code == 0
+    assert told[1].startswith("cassettes/one.tape.jsonl: Line 5: ")
+    assert "and 2 more; `wiretape cassette lint` tells all" in told
+
+
+async def test_fresh_ids_are_each_sessions_own_the_same_on_every_run_and_known_when_they_come_back(
+    tmp_path: Path, quiet: list[str]
+) -> None:
+    script = tmp_path / "sessions.py"
+    script.write_text(IN_SESSIONS)
+    recorded = await wiretape("record", "one", *quiet, "--", sys.executable, str(script), "v1", cwd=tmp_path)
+    words = ("one", "--fresh-ids", "--strict", *quiet, "--", sys.executable, str(script), "s/ann/v1", "s/bob/v1")
+    fresh = [await wiretape("replay", *words, cwd=tmp_path) for _ in range(2)]
+    ids = [*recorded.out.split(), *fresh[0].out.split()]
+    assert [one.code for one in fresh] == [0, 0]
+    assert fresh[0].out == fresh[1].out
+    assert (len(set(ids)), len(set(map(len, ids)))) == (3, 1)
 
 
 async def test_strict_replay_fails_when_something_was_left_unplayed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from wiretape.sandbox.options import SandboxOptions
 ANY_KEY = "any-key"
 MISSES_SHOWN = 10
 """Misses that are told at the end; all are counted."""
+NOTES_SHOWN = 10
+"""Notes on cassettes that are told at the start; `wiretape cassette lint` tells all."""
 _BETA = {"OpenAI-Beta": "assistants=v2"}
 _GREETER = {"model": "gpt-4o-mini", "name": "Greeter", "instructions": "Greet whoever speaks to you."}
 _CURL = """\
@@ -159,6 +161,8 @@ async def _sandbox(address: str, options: SandboxOptions) -> None:
 
 async def _announce(proxy: Proxy) -> None:
     click.echo(f"Wiretape ({proxy.config.mode}) listens on {proxy.traffic.url}, admin on {proxy.admin.url}", err=True)
+    for line in _shown(proxy.notes, NOTES_SHOWN):
+        click.echo(line, err=True)
     if proxy.token_made is not None:
         click.echo(f"Admin token, made for this start: {proxy.token_made}", err=True)
     if proxy.sandbox is not None and proxy.config.mode is Mode.FORWARD:
@@ -214,6 +218,17 @@ def _verified(outcome: Outcome) -> int:
     return int(bool(outcome.drift))
 
 
+def _shown(notes: Sequence[str], shown_max: int) -> Iterator[str]:
+    yield from map(printable, notes[:shown_max])
+    if len(notes) > shown_max:
+        yield f"and {len(notes) - shown_max} more; `wiretape cassette lint` tells all"
+
+
+def _paragraph(text: str) -> str:
+    """A text of several lines as it is: a rule that is to be pasted stands on lines of its own."""
+    return "\n".join(map(printable, text.rstrip("\n").split("\n")))
+
+
 def _indented(lines: Iterable[str]) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
@@ -221,7 +236,7 @@ def _indented(lines: Iterable[str]) -> str:
 def _replayed(outcome: Outcome, *, strict: bool) -> int:
     if outcome.refused:
         click.echo(f"{outcome.refused} requests were refused: no recording answers them", err=True)
-        click.echo(_indented(map(printable, outcome.misses[:MISSES_SHOWN])), err=True)
+        click.echo("\n".join(f"  {_paragraph(miss)}" for miss in outcome.misses[:MISSES_SHOWN]), err=True)
     if strict and outcome.unplayed:
         click.echo("left unplayed:\n" + _indented(outcome.unplayed), err=True)
     return int(bool(outcome.refused or (strict and outcome.unplayed)))
