@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from support.recordings import begun, wait_until_settled, wait_until_written, watched
 from support.tapes import JSON, KEY, MS, STREAM, WALL_NS, request
 from wiretape.cassette.format import Ended
+from wiretape.cassette.rules import Rules
 from wiretape.edge.journal import Journal
-from wiretape.edge.store import Recording, RecordOptions, journal_path, load, seal_journal, tape_path
+from wiretape.edge.store import Recording, RecordOptions, journal_path, load, seal_journal, tape_path, write_tape
 from wiretape.errors import CassetteError, CassetteLocked
 from wiretape.exchange import Chunk, Ending, Head, How
 
@@ -304,6 +306,25 @@ def test_a_recording_over_an_old_one_keeps_nothing_of_a_journal_that_was_left(st
     watched(again.observer(request("PUT")), [b"{}"])
     again.seal()
     assert [one.method for one in load(tape_path(stem)).interactions] == ["PUT"]
+
+
+def test_a_recording_over_an_old_one_keeps_the_rules_of_its_first_line(stem: Path) -> None:
+    recording = begun(stem)
+    watched(recording.observer(request("POST")), [b"{}"])
+    path, rules = recording.seal().path, Rules(ignore=("$.trace",))
+    write_tape(replace(load(path), header=replace(load(path).header, match=rules)), path)
+    again = begun(stem, over=True)
+    watched(again.observer(request("PUT")), [b"{}"])
+    again.seal()
+    assert load(path).header.match == rules
+    assert [one.method for one in load(path).interactions] == ["PUT"]
+
+
+def test_a_recording_over_what_is_no_cassette_any_more_replaces_it(stem: Path) -> None:
+    recording = begun(stem, over=True)
+    tape_path(stem).write_bytes(b"<<<<<<< HEAD\n")
+    watched(recording.observer(request("PUT")), [b"{}"])
+    assert recording.seal().interactions == 1
 
 
 def test_a_recording_over_an_old_one_in_which_nothing_happened_costs_nothing(stem: Path) -> None:

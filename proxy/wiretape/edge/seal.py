@@ -10,8 +10,10 @@ from secrets import token_hex
 from typing import BinaryIO
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from wiretape.cassette.format import Header, header_line, recorded_at
+from wiretape.cassette.rules import NO_RULES, Rules
 from wiretape.cassette.scan import good_end
 from wiretape.cassette.sealing import Piece, Sealing
 from wiretape.cassette.secrets import Secrets
@@ -122,10 +124,21 @@ class _Keeper:
 def _pieces(journal: Journal, path: Path, *, over: bool) -> list[Piece]:
     """What the sealed file will hold: a recording in which nothing happened costs nothing that was there."""
     recorded = Piece(reading(journal.path, journal.source(), journal=True), str(journal.path))
-    if not path.exists() or (over and recorded.strips):
+    if not path.exists():
+        return [recorded]
+    if over and recorded.strips:
+        recorded.header = replace(recorded.header, match=_rules_of(path).joined(recorded.header.match))
         return [recorded]
     there = Piece(reading(path, opened(path), journal=False), str(path))
     return [there] if over else [there, recorded]
+
+
+def _rules_of(path: Path) -> Rules:
+    """What a person wrote into a cassette's first line, which holds for its next recording; of no cassette, none."""
+    try:
+        return reading(path, opened(path), journal=False).scan.header.match
+    except CassetteError:
+        return NO_RULES
 
 
 def _sealed(pieces: list[Piece], path: Path, secrets: Secrets | None) -> Sealed:
