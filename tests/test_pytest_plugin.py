@@ -204,6 +204,19 @@ def test_a_miss_fails_the_test_although_the_application_swallowed_it(recorded: p
     assert "Traceback" not in ran.stdout.str()
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+def test_every_miss_counts_also_one_that_is_not_kept(recorded: pytest.Pytester, kept: int) -> None:
+    recorded.makefile(".toml", wiretape=f"[match]\nmisses_max = {kept}\n")
+    again = (
+        SWALLOWS
+        + "    with contextlib.suppress(openai.OpenAIError):\n        openai.OpenAI(max_retries=0).models.list()\n"
+    )
+    recorded.makepyfile(test_swallows=again)
+    ran = recorded.runpytest_subprocess("-W", "ignore", "test_swallows.py")
+    ran.assert_outcomes(failed=1)
+    ran.stdout.fnmatch_lines([f"wiretape: 2 requests refused; {kept} of them"])
+
+
 def test_a_test_that_fails_by_itself_is_told_what_was_refused(recorded: pytest.Pytester) -> None:
     recorded.makepyfile(test_fails=SWALLOWS + "    assert False\n")
     ran = recorded.runpytest_subprocess("-W", "ignore", "test_fails.py")

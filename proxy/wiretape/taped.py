@@ -148,9 +148,19 @@ class Taped:
         A live run may be polled more or less often than the recorded one was.
         """
         left = self.unplayed if played_all and self._proxy.config.mode.asks else []
-        found = (("request", "refused", self.misses), ("answer", "drifted", self.drift), ("request", "not made", left))
-        paragraphs = [_paragraph(*one) for one in found if one[-1]]
-        return Problems(sum(len(lines) for *_, lines in found), "\n".join([*paragraphs, *map(_named, self.cassettes)]))
+        reports = self.reports
+        found = (
+            (
+                sum(one.refused for one in reports),
+                "request",
+                "refused",
+                [line for one in reports for line in one.misses],
+            ),
+            (sum(one.drifted for one in reports), "answer", "drifted", [line for one in reports for line in one.drift]),
+            (len(left), "request", "not made", left),
+        )
+        paragraphs = [_paragraph(*one) for one in found if one[0]]
+        return Problems(sum(count for count, *_ in found), "\n".join([*paragraphs, *map(_named, self.cassettes)]))
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """What a client's environment is to say: base URL, a key where none is needed or there, loopback direct."""
@@ -203,8 +213,10 @@ def _lost(outcome: Outcome) -> str:
     return f"wiretape: {incomplete} exchanges are not recorded, or not to their end" if incomplete else ""
 
 
-def _paragraph(what: str, became: str, lines: list[str]) -> str:
-    counted = f"{len(lines)} {what}{'' if len(lines) == 1 else 's'} {became}"
+def _paragraph(count: int, what: str, became: str, lines: list[str]) -> str:
+    """However many there were: of what is not kept any more (`match.misses_max`) only the number is told."""
+    more = f"; {len(lines)} of them" if len(lines) < count else ""
+    counted = f"{count} {what}{'' if count == 1 else 's'} {became}{more}"
     return "\n".join([f"wiretape: {counted}", *(f"  {line}" for line in lines)])
 
 
