@@ -217,6 +217,16 @@ def test_every_miss_counts_also_one_that_is_not_kept(recorded: pytest.Pytester, 
     ran.stdout.fnmatch_lines([f"wiretape: 2 requests refused; {kept} of them"])
 
 
+def test_a_miss_tells_what_is_wrong_with_its_cassette(recorded: pytest.Pytester) -> None:
+    recorded.makepyfile(test_swallows=SWALLOWS)
+    path = recorded.path / "cassettes/shared.tape.jsonl"
+    path.write_text(path.read_text() + "<<<<<<< HEAD\n")
+    ran = recorded.runpytest_subprocess("-W", "ignore", "test_swallows.py")
+    ran.stdout.fnmatch_lines(
+        ["Cassette: *cassettes/shared.tape.jsonl", "*cassettes/shared.tape.jsonl: Line *left out."]
+    )
+
+
 def test_a_test_that_fails_by_itself_is_told_what_was_refused(recorded: pytest.Pytester) -> None:
     recorded.makepyfile(test_fails=SWALLOWS + "    assert False\n")
     ran = recorded.runpytest_subprocess("-W", "ignore", "test_fails.py")

@@ -148,19 +148,14 @@ class Taped:
         A live run may be polled more or less often than the recorded one was.
         """
         left = self.unplayed if played_all and self._proxy.config.mode.asks else []
-        reports = self.reports
+        refused, drifted = sum(one.refused for one in self.reports), sum(one.drifted for one in self.reports)
         found = (
-            (
-                sum(one.refused for one in reports),
-                "request",
-                "refused",
-                [line for one in reports for line in one.misses],
-            ),
-            (sum(one.drifted for one in reports), "answer", "drifted", [line for one in reports for line in one.drift]),
+            (refused, "request", "refused", self.misses),
+            (drifted, "answer", "drifted", self.drift),
             (len(left), "request", "not made", left),
         )
-        paragraphs = [_paragraph(*one) for one in found if one[0]]
-        return Problems(sum(count for count, *_ in found), "\n".join([*paragraphs, *map(_named, self.cassettes)]))
+        told = [*(_paragraph(*one) for one in found if one[0]), *map(_named, self.cassettes), *self._proxy.notes]
+        return Problems(sum(count for count, *_ in found), "\n".join(told))
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """What a client's environment is to say: base URL, a key where none is needed or there, loopback direct."""
