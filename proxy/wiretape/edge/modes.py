@@ -146,7 +146,7 @@ class Auto:
             case plans.Replay(interaction):
                 return play(session, interaction, upload)
             case plans.Refuse(miss):
-                raise CassetteMiss(miss.message)
+                raise _kept_back(miss)
             case plans.Forward():
                 session.forgive(found)
                 opened = await self._record.open(request, upload, tee, meter)
@@ -178,8 +178,13 @@ def _refuse_replayed(session: Session, request: Request) -> None:
     """Refuse a request whose body is not looked at where its target names what only the recording knows."""
     found = session.find(request, b"")
     if isinstance(found, Miss) and found.replayed_id is not None:
-        raise CassetteMiss(found.message)
+        raise _kept_back(found)
     session.forgive(found)
+
+
+def _kept_back(miss: Miss) -> CassetteMiss:
+    """Why a miss that `auto` would pass on is refused instead."""
+    return CassetteMiss(f"Not passed on: {miss.replayed_id} was replayed, so no upstream knows it. {miss.message}")
 
 
 def play(session: Session, interaction: Interaction, upload: Upload) -> Opened:
