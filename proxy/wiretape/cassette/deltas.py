@@ -15,7 +15,9 @@ from msgspec import Struct
 
 from wiretape.cassette.format import Interaction, frames_of
 
-_MARK, _OLDER_MARK = b"delta", b"text_completion"
+MARK = b"delta"
+"""What every frame with a piece has in it, but for those of the older kind."""
+_OLDER_MARK = b"text_completion"
 _PIECE = re.compile(
     rb'"(?:(value|text|content|refusal|delta|arguments|partial_json|input|logs|thinking|reasoning|reasoning_content)'
     rb'|[a-z_]{0,16}index)"'
@@ -33,7 +35,7 @@ class Piece(Struct, frozen=True):
 
 def pieces(frame: bytes) -> list[Piece]:
     """The pieces in one frame; none where it speaks of no delta."""
-    return list(_pieces(frame)) if _MARK in frame or _OLDER_MARK in frame else []
+    return list(_pieces(frame)) if MARK in frame or _OLDER_MARK in frame else []
 
 
 def joined(one: Interaction) -> list[bytes]:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Raw, Struct
 
 from wiretape.cassette.ids import Aliases, Expansion
 
@@ -158,9 +158,15 @@ def read_json(text: str | bytes) -> object:
 
 
 def _datum(stored: str) -> object:
-    """A frame's data as a JSON value, or as the string it is: a JSON text that is a string stays a text."""
+    """A frame's data as a JSON value, or as the string it is: a JSON text that is a string stays a text.
+
+    What was proven to be the value's own encoding is put into the line as it is, and not encoded twice.
+    """
     value = _shallow_json(stored)
-    return stored if value is UNSET or isinstance(value, str) or _compact(value) != stored else value
+    if value is UNSET or isinstance(value, str):
+        return stored
+    data = stored.encode()
+    return Raw(data) if msgspec.json.encode(value) == data else stored
 
 
 def _styled(stored: str) -> Fields:
@@ -168,11 +174,21 @@ def _styled(stored: str) -> Fields:
     value = _shallow_json(text)
     if value is UNSET:
         return {}
-    style = next((name for name, render in STYLES.items() if render(value) == text), None)
+    encoded = msgspec.json.encode(value)
+    style = _style(text, value, encoded)
     if style is None:
         return {}
     name = style if text == stored else style + _NEWLINE
-    return {"json": value} | ({} if name == "compact" else {"style": name})
+    return {"json": Raw(encoded)} | ({} if name == "compact" else {"style": name})
+
+
+def _style(text: str, value: object, encoded: bytes) -> str | None:
+    """The first style that gives this text again; only one of them has line ends, and none of them is tried twice."""
+    if "\n" in text:
+        return "indent2" if msgspec.json.format(encoded, indent=2).decode() == text else None
+    if encoded.decode() == text:
+        return "compact"
+    return "python" if _python(value) == text else None
 
 
 def _render(value: object, style: str) -> str:

@@ -29,7 +29,6 @@ from wiretape.cassette.format import (
     Ended,
     Interaction,
     end_line,
-    frame_line,
     may_stand,
     request_line,
     response_line,
@@ -38,12 +37,11 @@ from wiretape.cassette.forms import Keep
 from wiretape.cassette.ids import Aliases
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
+from wiretape.cassette.stream import Stream, fitted
 from wiretape.cassette.veil import Cleaner, Veil
-from wiretape.cassette.withheld import Stored, Withheld
 from wiretape.errors import BodyTooLarge, CassetteError
 from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
 from wiretape.wire.headers import end_to_end, is_event_stream, value
-from wiretape.wire.sse import Framer
 
 _NO_ALIASES = Aliases()
 _NOT_IN_TARGET = re.compile(rb"[\x00-\x20\x7f]")
@@ -119,7 +117,7 @@ class Take:
         self._sent: list[bytes] = []
         self._written_bytes = -1
         self._head: Head | None = None
-        self._stream: _Stream | None = None
+        self._stream: Stream | None = None
         self._pieces: list[bytes] = []
         self._times = array("Q")
         self.held_bytes = 0
@@ -140,7 +138,7 @@ class Take:
         self._head = head
         if not is_event_stream(headers) or value(headers, b"content-encoding") is not None:
             return request
-        self._stream = _Stream(self._so_far.index, self._redactor, self._limits, self._veil)
+        self._stream = self._begun_stream()
         return [*request, response_line(self._so_far, _NO_ALIASES)]
 
     def chunk(self, chunk: Chunk) -> list[bytes]:
@@ -214,14 +212,18 @@ class Take:
         done = replace(self._so_far, headers=headers, body=body, enc=came.enc, chunks=self._gaps(sizes))
         return [response_line(done, _NO_ALIASES, self._keep), end_line(done, len(body), done.sha)]
 
+    def _begun_stream(self) -> Stream:
+        bounds = self._limits.redact_lookback, self._limits.frame_bytes_max
+        return Stream(self._so_far.index, self._redactor, *bounds, self._veil)
+
     def _compressed_stream(self, came: Decoded) -> list[bytes]:
         headers = stored_headers(came.headers, self._cleaner)
         self._so_far = replace(self._so_far, headers=headers, enc=came.enc)
-        stream = _Stream(self._so_far.index, self._redactor, self._limits, self._veil)
+        stream = self._begun_stream()
         lines = [line for piece in came.pieces for line in stream.feed(piece)] + stream.finish()
         return [response_line(self._so_far, _NO_ALIASES), *lines, self._stream_end(stream)]
 
-    def _stream_end(self, stream: _Stream) -> bytes:
+    def _stream_end(self, stream: Stream) -> bytes:
         if self._redactor.known is not stream.known:
             self._secrets.learned_late(self._so_far.index, self._redactor.known)
         self._secrets.lookbacks_passed += stream.passed
@@ -232,53 +234,6 @@ class Take:
         """Differences of rounded times, so that rounding does not add up."""
         steps = pairwise([0, *self._times])
         return tuple((at - last, size) for (last, at), size in zip(steps, sizes, strict=True))
-
-
-class _Stream:
-    """An event stream on its way to lines, frame by frame."""
-
-    def __init__(self, index: int, redactor: Redactor, limits: RecordLimits, veil: Veil | None) -> None:
-        self._veil = veil
-        self._index = index
-        self._withheld = Withheld(redactor, limits.redact_lookback, limits.frame_bytes_max)
-        self._framer = Framer(limits.frame_bytes_max)
-        self.known = redactor.known
-        """What was looked for when it began."""
-        self._hash = hashlib.sha256()
-        self._at = 0
-        self.size = 0
-        """Bytes that were stored."""
-        self.reads = array("Q")
-        """Bytes of each read."""
-        self.changes: list[tuple[int, int, int]] = []
-        """(where, bytes that came, bytes stored) for each frame that redaction made longer or shorter."""
-
-    @property
-    def sha(self) -> str:
-        return self._hash.hexdigest()[:SHA_DIGITS]
-
-    def feed(self, data: bytes) -> list[bytes]:
-        self.reads.append(len(data))
-        return [self._line(one) for frame in self._framer.feed(data) for one in self._withheld.feed(frame.raw)]
-
-    def finish(self) -> list[bytes]:
-        lines = [self._line(one) for frame in self._framer.finish() for one in self._withheld.feed(frame.raw)]
-        return lines + [self._line(one) for one in self._withheld.finish()]
-
-    @property
-    def passed(self) -> int:
-        """Times a bound let go what might have begun a secret."""
-        return self._withheld.passed
-
-    def _line(self, one: Stored) -> bytes:
-        came, size = len(one.came), len(one.stored)
-        if size != came:
-            self.changes.append((self._at, came, size))
-        self._at += came
-        self.size += size
-        stored = one.stored if self._veil is None else self._veil.frame(one.stored)
-        self._hash.update(stored)
-        return frame_line(self._index, stored, _NO_ALIASES)
 
 
 def _sha(body: bytes) -> str:

@@ -13,13 +13,13 @@ alone, so redacting twice is redacting once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from wiretape.cassette import places
 from wiretape.cassette.edits import Edit, Found, apart, applied
 from wiretape.cassette.inside import begun as begun_field
-from wiretape.cassette.inside import in_fields, in_urls
+from wiretape.cassette.inside import in_fields, in_urls, tells
 from wiretape.cassette.looks import Look, likely
 from wiretape.cassette.looks import begun as begun_look
 from wiretape.cassette.multipart import field, split
@@ -65,8 +65,15 @@ class Redactor:
 
     def headers(self, headers: Headers) -> Headers:
         """Header fields, in the same order; one whose name holds a secret is left out."""
-        for kind, value in self._shared.rules.heads(b"", headers):
-            self._learn(kind, value)
+        kinds = [self._shared.rules.header_kind(name, value) for name, value in headers]
+        for kind, (_, value) in zip(kinds, headers, strict=True):
+            if kind is not None and value:
+                self._learn(kind, value)
+        if self._are_plain(headers, kinds):
+            fields = zip(headers, kinds, strict=True)
+            return tuple(
+                [(name, value if kind is None else self._stored(kind, value)) for (name, value), kind in fields]
+            )
         return tuple((name, self._header(name, value)) for name, value in headers if not self._is_secret(name))
 
     def body(self, body: bytes, headers: Headers) -> bytes:
@@ -80,6 +87,8 @@ class Redactor:
 
     def text(self, data: bytes) -> bytes:
         """Any bytes: a body, a frame, a path."""
+        if self.is_plain(data):
+            return data
         if self._shared.rules.are_any:
             data = self.edited(data, self._shared.rules.in_json, self._learned)
         for find, settle in self.passes(data):
@@ -110,9 +119,26 @@ class Redactor:
         known = since + begun_spelling(data[since:] if since else data, self.known)
         return min(known, begun_look(data), begun_field(data))
 
+    def is_plain(self, data: bytes) -> bool:
+        """Whether it is known without a search that `text` changes nothing: no name, look or secret stands there."""
+        return not (self._shared.rules.are_any or tells(data) or suspects(data, self.known))
+
     def may_change(self, data: bytes) -> bool:
         """Whether there is anything in this text that a pass may find."""
         return self._shared.rules.are_any or any(mark in data for mark in _MARKS) or suspects(data, self.known)
+
+    def _are_plain(self, headers: Headers, kinds: Sequence[str | None]) -> bool:
+        """Whether no name holds a secret, and no value but those of these kinds; all in one go.
+
+        NUL, which is part of nothing that is looked for, keeps apart what stands in different fields.
+        """
+        names = [name for name, _ in headers]
+        folded = b"\0".join(names).lower()
+        if not _URL_FIELDS.isdisjoint(folded.split(b"\0")) or any(one.value.lower() in folded for one in self.known):
+            return False
+        values = [value for (_, value), kind in zip(headers, kinds, strict=True) if kind is None]
+        text = b"\0".join(names + values)
+        return b"\n" not in text and self.is_plain(text)
 
     def _is_secret(self, name: bytes) -> bool:
         """Header names are spelled in any case."""

@@ -20,7 +20,7 @@ from wiretape.cassette.edits import Edit, Found, applied
 PLACEHOLDER = re.compile(rb"\{\{secret:[a-z]+(?:#[0-9]+)?\}\}")
 
 _LONG_BYTES = 16
-_SHORT_BYTES = 8
+_SHORT_BYTES = PROBE_BYTES_MIN = 8
 _DISTINCT_MIN = 4
 _HIGH_SURROGATE, _LOW_SURROGATE = 0xD800, 0xDC00
 _ESCAPE = re.compile(
@@ -99,13 +99,13 @@ def fold(data: bytes) -> bytes:
 def holds(data: bytes, secrets: Iterable[Known]) -> bool:
     """Whether one of them may stand in this text."""
     folded = fold(data)
-    return any(probe in folded for secret in secrets for probe in secret.probes)
+    return any(any(map(folded.__contains__, secret.probes)) for secret in secrets)
 
 
 def in_text(data: bytes, secrets: Iterable[Known]) -> list[Found]:
     """Where these secrets stand, in order, each with its placeholder; placeholders that stand there are left alone."""
     folded = fold(data)
-    found = [secret for secret in secrets if any(probe in folded for probe in secret.probes)]
+    found = [secret for secret in secrets if any(map(folded.__contains__, secret.probes))]
     return list(_found(data, found)) if found else []
 
 

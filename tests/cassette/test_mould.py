@@ -1,0 +1,148 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wiretape.cassette.format import frame_line
+from wiretape.cassette.ids import Aliases
+from wiretape.cassette.mould import Mould, mould_of
+from wiretape.cassette.redact import Redactor
+from wiretape.cassette.redact_rules import RedactOptions
+from wiretape.cassette.secrets import Secrets
+from wiretape.cassette.stream import Stream
+from wiretape.cassette.withheld import Withheld
+from wiretape.exchange import Headers
+
+KEY = b"sk-Canary0123456789abcdefCanary"
+HEADERS: Headers = ((b"Authorization", b"Bearer " + KEY), (b"api-key", b"opaque12"))
+BEFORE = b'event: thread.message.delta\ndata: {"id":"msg_1","delta":{"content":[{"index":0,"text":{"value":"'
+AFTER = b'","annotations":[]}}]}}\n\n'
+FRAME = BEFORE + b" word" + AFTER
+
+
+def redactor(headers: Headers = HEADERS, rules: RedactOptions | None = None) -> Redactor:
+    return Redactor(Secrets(rules=rules or RedactOptions()), b"/", headers)
+
+
+def line(frame: bytes) -> bytes:
+    return frame_line(1, frame, Aliases())
+
+
+def made(frame: bytes = FRAME, by: Redactor | None = None) -> Mould | None:
+    return mould_of(frame, line(frame), by or redactor(), None)
+
+
+def word(text: bytes) -> bytes | None:
+    by = redactor()
+    mould = made(by=by)
+    assert mould is not None
+    return mould.word(BEFORE + text + AFTER, by.known)
+
+
+def test_a_frame_that_differs_in_a_harmless_word_has_its_line_at_once() -> None:
+    mould = made()
+    assert mould is not None
+    for text in (b"", b" other", b"\xc3\xbcber, it's [1] 50 \xe2\x82\xac!"):
+        frame = BEFORE + text + AFTER
+        assert word(text) == text
+        assert mould.line(frame) == line(frame)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b'"', b"\\n", b"%41", b"a=b", b"a: b", b"{{", b"}}", b"\x7f", b"\n", b"\xff", b"x" * 1025, b"sk-", b"eyJ", b"a opaque12",
+     b"x" + KEY, b"://"],
+)  # fmt: skip
+def test_a_word_that_may_be_part_of_something_takes_the_long_way(text: bytes) -> None:
+    assert word(text) is None
+
+
+def test_a_frame_that_differs_elsewhere_does_not_fit() -> None:
+    by = redactor()
+    mould = made(by=by)
+    assert mould is not None
+    assert mould.word(FRAME.replace(b"msg_1", b"msg_2"), by.known) is None
+    assert mould.word(FRAME.replace(b"[]", b"[1]"), by.known) is None
+    assert mould.word(BEFORE + AFTER[1:], by.known) is None
+    assert mould.word(FRAME, redactor().known) is None
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"event: done\ndata: [DONE]\n\n",
+        b": comment\n\n",
+        FRAME.replace(b'"index":0', b'"index":0,"text":"x"'),
+        FRAME.replace(b'"msg_1"', b'"a=b"'),
+        FRAME.replace(b'"msg_1"', b'"a%b"'),
+        FRAME.replace(b'"msg_1"', b'"a\\nb"'),
+        FRAME.replace(b'"msg_1"', b'"data:"'),
+        FRAME.replace(b'"msg_1"', b'"sk-x"'),
+        FRAME.replace(b'"msg_1"', b'"{{"'),
+        FRAME.replace(b'"msg_1"', b'1e5'),
+        FRAME.replace(b'"delta"', b'"other"').replace(b".delta", b".other").replace(b" word", b" delta"),
+        FRAME.replace(b'","anno', b'" ,"anno'),
+        FRAME.replace(b"\n", b"\r\n"),
+        FRAME[:-1],
+        BEFORE + b" word" + b'"}]}}\n\n',
+        FRAME.replace(b"msg_1", b"m" * (64 << 10)),
+        b'data: {"delta":"a","\xff":1}\n\n',
+    ],
+)  # fmt: skip
+def test_no_mould_is_made_of_what_is_not_as_simple(frame: bytes) -> None:
+    assert made(frame) is None
+
+
+def test_no_mould_is_made_where_more_is_looked_for_than_a_word_tells() -> None:
+    assert made(by=redactor(((b"Authorization", b'Digest username="Mufasa", response="6629fae4"'),))) is None
+    assert made(by=redactor(rules=RedactOptions(patterns=("w.rd",)))) is None
+
+
+def test_the_last_mould_is_kept_until_another_can_be_made() -> None:
+    by = redactor()
+    mould = made(by=by)
+    assert mould_of(b"event: done\ndata: [DONE]\n\n", b"", by, mould) is mould
+    assert mould_of(FRAME, line(FRAME), by, mould) is mould
+    other = FRAME.replace(b"msg_1", b"msg_2")
+    renewed = mould_of(other, line(other), by, mould)
+    assert renewed is not None and renewed.fits(other)
+
+
+words = st.binary(max_size=2) | st.sampled_from(
+    [
+        *(b" the", b" is", b"s", b"k-", b"sk", b"-Canary0123456789", b"abcdefCanary", KEY, KEY[:9], KEY[9:]),
+        *(b"opaque", b"12", b"opaque12", b"\\n", b"\\u0041", b"\\", b'"', b"%", b"2D", b"=", b":", b"data: ", b"{{"),
+        *(b"{{secret:key#1}}", b"}", b"[", b"\xc3\xbc", b"\xff", b"\t", b"Bearer ", b"bearer", b"://", b"u:pass@"),
+        *(b"eyJ", b"api_key", b"?key", b"token", b"-----BEGIN", b"delta", b"u003", b"\n", b"\r"),
+    ]
+)
+envelopes = st.sampled_from(
+    [
+        (BEFORE, AFTER),
+        (BEFORE, AFTER),
+        (BEFORE, AFTER),
+        (BEFORE.replace(b"msg_1", b"msg_2"), AFTER),
+        (BEFORE.replace(b"msg_1", b"opaque1"), AFTER),
+        (BEFORE, b'" : "x"}]}}\n\n'),
+        (BEFORE.replace(b'"text"', b'"token"'), AFTER),
+        (BEFORE.replace(b'"id":"msg_1"', b'"token":"a"'), AFTER),
+        (BEFORE.replace(b'"value"', b'"value":"x","value"'), AFTER),
+        (BEFORE.replace(b"event: thread.message.delta\n", b""), AFTER),
+        (b'data: {"delta":"', b'"}\n\n'),
+        (b'data: {"delta":"', b'","index":1,"secret":"abcdefgh1"}\n\n'),
+        (b'data: {"delta":"', b'","content":"sk-"}\n\n'),
+        (b'data: {"index":1,"delta":"', b'","n":1e5}\n\n'),
+        (b'data: ["x-opaque","delta",{"text":"', b'"}]\n\n'),
+        (b'event: delta\ndata: {"text":"', b'"}\n\n'),
+    ]
+)
+frames = st.lists(st.tuples(envelopes, st.lists(words, max_size=3).map(b"".join)), max_size=12).map(
+    lambda parts: [before + text + after for (before, after), text in parts]
+)
+
+
+@given(frames, st.sampled_from([HEADERS, (), HEADERS[1:], ((b"api-key", b'o"paque1'),)]))
+def test_the_lines_are_those_of_the_long_way(sent: list[bytes], headers: Headers) -> None:
+    held, stream = Withheld(redactor(headers), 64, 4096), Stream(1, redactor(headers), 64, 4096, None)
+    long_way = [one.stored for frame in sent for one in held.feed(frame)] + [one.stored for one in held.finish()]
+    lines = [one for frame in sent for one in stream._lines(frame)] + stream.finish()
+    assert lines == [line(stored) for stored in long_way]
