@@ -2,7 +2,7 @@ import pytest
 
 from support.tapes import JSON, MS, request, taken
 from wiretape.cassette.edits import Found
-from wiretape.cassette.inside import begun, in_fields, in_urls
+from wiretape.cassette.inside import begun, in_fields, in_urls, tells
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
 
@@ -51,6 +51,24 @@ def test_fields_of_telling_names_are_found(text: bytes, values: list[bytes]) -> 
 )
 def test_parameters_of_telling_names_are_found(text: bytes, values: list[bytes]) -> None:
     assert [found.value for found in in_urls(text)] == values
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("apiKey", "ACCESS_TOKEN", "client_secret", "x-password", "userPwd", "passwd", "passphrase", "Authorization"),
+        *("authorisation", "authentication", "id_jwt", "bearer", "x_auth", "Cookie", "credential", "aws_Credentials"),
+        *("sessionid", "subscription-key"),
+    ],
+)
+@pytest.mark.parametrize(
+    "layout",
+    ['{"x":1,"%s":"%s"}', '{"%s" :\n "%s"}', r'{"x":"\n","%s":"%s"}', r'"{\"%s\":\"%s\"}"'],
+)
+def test_every_kind_of_name_is_found_with_escapes_in_the_text_and_without(name: str, layout: str) -> None:
+    text = (layout % (name, OPAQUE.decode())).encode()
+    assert [found.value for found in in_fields(text)] == [OPAQUE]
+    assert tells(text)
 
 
 def test_a_find_tells_its_place() -> None:

@@ -17,29 +17,15 @@ from wiretape.cassette.spelling import fold, is_telling
 
 _GAP = r"[ \t\r\n]{0,8}"
 _NAME_ENDS = (
-    "key",
-    "ken",
-    "ret",
-    "ord",
-    "wd",
-    "ase",
-    "sation",
-    "zation",
-    "cation",
-    "jwt",
-    "rer",
-    "uth",
-    "kie",
-    "ial",
-    "als",
-) + ("nid",)
+    *("key", "ken", "ret", "ord", "wd", "ase", "sation", "zation", "cation"),
+    *("jwt", "rer", "uth", "kie", "ial", "als", "nid"),
+)
 """What the names in the table end in: any other is passed over without a look at the table."""
-_LAST_LETTERS = ("koraieuwjn", "eowrstai", "yntderhls")
-"""The third, second and last letters of these from their ends, but for `wd`."""
 _ENDED = "|".join(f"(?<={end})" for end in _NAME_ENDS)
 _ENDED_QUOTED = "|".join(f'(?<={end}")' for end in _NAME_ENDS)
 _FIELD = re.compile(rf'(?i)"([\w.-]{{1,64}}+)(?:{_ENDED})(\\{{0,7}}+)"{_GAP}:{_GAP}(\[?)'.encode())
-_CLASSES = "".join(f"[{letters}{letters.upper()}]" for letters in _LAST_LETTERS)
+_LAST_LETTERS = (sorted({end[at] for end in _NAME_ENDS if len(end) >= -at}) for at in (-3, -2, -1))
+_CLASSES = "".join(f"[{''.join(letters)}{''.join(letters).upper()}]" for letters in _LAST_LETTERS)
 _PLAIN_FIELD = re.compile(rf'"(?:(?<={_CLASSES}")|(?<=[wW][dD]"))(?i:{_ENDED_QUOTED}){_GAP}:'.encode())
 """What stands where `_FIELD` finds something and no quote is escaped: quicker, as it begins at the quote behind."""
 _PARAMETER = re.compile(
@@ -89,7 +75,7 @@ def in_fields(data: bytes) -> Iterator[Found]:
 
 
 def tells(data: bytes) -> bool:
-    """Whether there may be a field or a parameter of a telling name in this text; where not, neither search finds any."""
+    """Whether there may be a field or a parameter of a telling name here; where not, neither search finds any."""
     if _may_tell_field(data) and any(field_kind(match[1]) is not None for match in _FIELD.finditer(data)):
         return True
     return any(mark in data for mark in _ASSIGNMENTS) and _PARAMETER.search(data) is not None

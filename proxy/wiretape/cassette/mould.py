@@ -1,8 +1,8 @@
-"""The frames of a stream that are alike but for one word, as nearly all deltas are: what was proven of one holds for all.
+"""Frames of a stream that are alike but for one word, as nearly all deltas are: what is proven of one holds for all.
 
-A mould is made of a frame that was searched, held nothing, and stands in its line to the byte. A frame that differs from
-it in one piece of text can hold a secret in that piece only, and only one without quotes or escapes; its line
-differs in that piece only. So nothing but the piece is looked at. Whatever is not as simple as that takes the long way.
+A mould is made of a frame that was searched, held nothing, and stands in its line to the byte. A frame that differs
+from it in one piece of text can hold a secret in that piece only, and only one without quotes or escapes; its line
+differs in that piece only. So nothing but the piece is looked at. What is not as simple as that takes the long way.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Mould(Struct, frozen=True):
 
 
 def mould_of(frame: bytes, line: bytes, redactor: Redactor, last: Mould | None) -> Mould | None:
-    """The mould of a frame that was stored in this line as it came; the `last` where it fits or no other can be made."""
+    """Of a frame that was stored in this line as it came; the `last` where that fits, or where none can be made."""
     known = redactor.known
     if last is not None and last.known is known and last.fits(frame):
         return last

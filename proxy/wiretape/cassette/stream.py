@@ -58,7 +58,7 @@ class Stream:
         return self._withheld.passed
 
     def _lines(self, frame: bytes) -> list[bytes]:
-        """Of a frame that is like the last but for a harmless word, at once; of any other, when it need wait no longer."""
+        """A frame like the last but for a harmless word gives its line at once; any other when it need wait no more."""
         mould = self._mould
         word = None if mould is None else mould.word(frame, self._redactor.known)
         if mould is not None and word is not None and self._withheld.passes(mould.channel, word):

@@ -82,7 +82,7 @@ class Withheld:
         return self._released()
 
     def passes(self, channel: bytes, piece: bytes) -> bool:
-        """Let a piece go at once, whose frame is known to hold nothing else; False where it has to be `fed` after all."""
+        """Let a piece go at once, whose frame is known to hold nothing else; False where it has to be fed after all."""
         text = self._texts.setdefault(channel, _Text())
         if self._frames or not text.ends_well(piece, self._redactor):
             return False
