@@ -18,7 +18,7 @@ _KEY_BYTES = 32
 _TURNS = 4
 """Times that it writes within `journal_lag_s`: a write and its sync take their time, too."""
 _SLICE = 16
-"""Pieces that are made lines of in one go, at some 15 µs each."""
+"""Pieces that are made lines of in one go, at 5 to 15 µs each."""
 
 
 class Writer:
