@@ -82,4 +82,7 @@ class Stream:
         self._at += came - size
         stored = one.stored if self._veil is None else self._veil.frame(one.stored)
         self._count(stored)
+        mould = self._mould
+        if mould is not None and mould.word(stored, mould.known) is not None:
+            return mould.line(stored)
         return frame_line(self._index, stored, _NO_ALIASES)
