@@ -11,7 +11,6 @@ from wiretape.cassette.edits import fitted
 from wiretape.cassette.format import Ended
 from wiretape.cassette.recorder import RecordLimits, Take
 from wiretape.cassette.secrets import Secrets
-from wiretape.cassette.stream import fitted
 from wiretape.errors import BodyTooLarge, CassetteError, DecodeFailed, FrameTooLarge
 from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
 

@@ -67,7 +67,7 @@ def test_a_file_that_changed_under_us_is_not_served() -> None:
 @pytest.mark.parametrize("places", [b"", b"x" * 40, b"x" * 64, b"\0" * 47])
 def test_places_that_no_such_file_has_are_refused(places: bytes) -> None:
     good = shelf(Held(DATA))
-    bad = Shelf(good._shelved, [replace(good.entries[0], places=places)], "a.tape.jsonl")
+    bad = Shelf(good._shelved, [replace(good.entries[0], places=places)], "a.tape.jsonl", ())
     with pytest.raises(CassetteError, match=r"a\.tape\.jsonl: changed"):
         _ = bad[0]
 

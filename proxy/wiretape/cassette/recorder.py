@@ -37,7 +37,7 @@ from wiretape.cassette.forms import Keep
 from wiretape.cassette.ids import Aliases
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
-from wiretape.cassette.stream import Stream, fitted
+from wiretape.cassette.stream import Stream
 from wiretape.cassette.veil import Cleaner, Veil
 from wiretape.errors import BodyTooLarge, CassetteError
 from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
