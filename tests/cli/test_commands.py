@@ -296,7 +296,7 @@ async def test_replay_fails_when_a_request_was_refused_although_the_command_did_
     elsewhere = ["sh", "-c", f"sed -i 's#/threads#/nowhere#' {talk[1]}; {talk[0]} {talk[1]} 2>/dev/null || true"]
     ran = await wiretape("replay", str(FOLDER / "polled-run"), *quiet, "--", *elsewhere, cwd=tmp_path)
     assert ran.code == 1
-    assert "1 requests were refused: no recording answers them\n  No recorded answer for POST /v1/nowhere. " in ran.err
+    assert "1 request was refused: no recording has an answer\n  No recorded answer for POST /v1/nowhere. " in ran.err
 
 
 async def test_the_rule_that_a_miss_ends_with_can_be_pasted_from_the_terminal(

@@ -235,7 +235,8 @@ def _indented(lines: Iterable[str]) -> str:
 
 def _replayed(outcome: Outcome, *, strict: bool) -> int:
     if outcome.refused:
-        click.echo(f"{outcome.refused} requests were refused: no recording answers them", err=True)
+        were = "1 request was" if outcome.refused == 1 else f"{outcome.refused} requests were"
+        click.echo(f"{were} refused: no recording has an answer", err=True)
         click.echo("\n".join(f"  {_paragraph(miss)}" for miss in outcome.misses[:MISSES_SHOWN]), err=True)
     if strict and outcome.unplayed:
         click.echo("left unplayed:\n" + _indented(outcome.unplayed), err=True)

@@ -260,7 +260,7 @@ class Sessions:
 
     @property
     def misses(self) -> tuple[str, ...]:
-        """Why requests were refused; of each session, and of those that are gone, the first 100."""
+        """Why requests were refused: the last `match.misses_max` of each session; of those that are gone, the first."""
         return (*self._gone_misses, *(line for one in self._sessions.values() for line in one.misses))
 
     @property
