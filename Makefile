@@ -41,7 +41,7 @@ run: $(READY) ## the proxy on 127.0.0.1:8787 in front of the embedded sandbox
 demo: $(READY) ## stream, record, trace, audit and replay one conversation in the terminal
 	@$(BIN)/wiretape demo
 
-test: $(READY) $(OLDEST)/.ready ## the whole test suite, and the branch coverage of the pure folders
+test: $(READY) $(OLDEST)/.ready $(VALIDATORS)/.ready ## the whole test suite, and the branch coverage of the pure folders
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest
 	@$(BIN)/coverage combine --quiet
