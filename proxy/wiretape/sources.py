@@ -97,10 +97,12 @@ class Sources:
 def _chosen(tapes: Mapping[str, Sequence[Tape]], how: Matching, names: tuple[str, ...]) -> Chosen:
     if unknown := [name for name in names if name not in tapes]:
         raise ConfigError(f"the proxy replays no cassette {unknown[0]!r}; it replays {', '.join(tapes) or 'none'}")
-    sizes = [len(Row(tape.interactions for tape in some)) for some in tapes.values()]
-    held = dict(zip(tapes, map(range, accumulate(sizes, initial=0), accumulate(sizes)), strict=False))
     wanted = dict.fromkeys(names or tapes)
     library = Library((tape for name in wanted for tape in tapes[name]), how)
+    if not names:
+        return Chosen(library, range(len(library.interactions)))
+    sizes = [len(Row(tape.interactions for tape in some)) for some in tapes.values()]
+    held = dict(zip(tapes, map(range, accumulate(sizes, initial=0), accumulate(sizes)), strict=False))
     return Chosen(library, [place for name in wanted for place in held[name]])
 
 
