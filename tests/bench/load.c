@@ -240,16 +240,10 @@ static void run(void) {
 }
 
 static void report(void) {
-    struct rusage used;
-    double wall_s = (double)(now_ns() - begun) / 1e9;
-    getrusage(RUSAGE_SELF, &used);
-    put_in_order(&firsts);
-    put_in_order(&delays);
     printf("{\"requests\": %lu, \"events\": %lu, \"bytes\": %lu, \"reopened\": %lu, \"wall_s\": %.6f, \"cpu_s\": %.6f",
-        requests, events, bytes, reopened, wall_s,
-        (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
-    printf(", \"first_p50_us\": %.1f, \"first_p99_us\": %.1f", quantile_us(&firsts, 0.5), quantile_us(&firsts, 0.99));
-    printf(", \"delay_p50_us\": %.1f, \"delay_p99_us\": %.1f", quantile_us(&delays, 0.5), quantile_us(&delays, 0.99));
+        requests, events, bytes, reopened, (double)(now_ns() - begun) / 1e9, cpu_s());
+    print_quantiles("first", &firsts);
+    print_quantiles("delay", &delays);
     for (int i = 0; i < KINDS; i++) printf("%s\"%s\": %lu", i ? ", " : ", \"errors\": {", KIND_NAMES[i], errors[i]);
     printf("}}\n");
     fflush(stdout);

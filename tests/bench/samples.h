@@ -20,3 +20,8 @@ static void put_in_order(struct samples *s) { qsort(s->tenths_us, s->count, size
 static double quantile_us(struct samples *s, double q) {
     return s->count ? s->tenths_us[(size_t)(q * (s->count - 1) + 0.5)] / 10.0 : 0;
 }
+
+static void print_quantiles(const char *name, struct samples *s) {
+    put_in_order(s);
+    printf(", \"%s_p50_us\": %.1f, \"%s_p99_us\": %.1f", name, quantile_us(s, 0.5), name, quantile_us(s, 0.99));
+}
