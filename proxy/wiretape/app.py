@@ -39,6 +39,7 @@ from wiretape.runs.report import Sink
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.server import served
 from wiretape.sources import Sources
+from wiretape.telemetry.complaints import LoopErrors
 from wiretape.telemetry.fanout import Fanout
 from wiretape.telemetry.log import Nowhere, line_logger
 from wiretape.telemetry.options import Gauges, Peer
@@ -86,6 +87,8 @@ class Proxy:
     traffic: Listener
     admin: Listener
     relay: Relay
+    loop_errors: LoopErrors
+    """For the exception handler of a loop that is the proxy's alone."""
     _sweeping: asyncio.TimerHandle
 
     def __init__(self, config: Config) -> None:
@@ -158,6 +161,7 @@ class Proxy:
         config = self.config
         addresses = self._reserved(config.listen, shared=config.reuse_port), self._reserved(config.admin)
         logger = line_logger(log, colors="NO_COLOR" not in environ)
+        self.loop_errors = LoopErrors(logger, config.telemetry.warn_every_s)
         behind = self._behind = await self._upstreams()
         self._telemetry = telemetry(
             config.telemetry, self._gauges(), logger, peers=_peers(behind), environ=environ, exporter=exporter, log=log
@@ -229,6 +233,7 @@ class Proxy:
             runs_open=lambda: self._runs.open,
             telemetry_queue=lambda: self._fanout.depth,
             telemetry_dropped=self._dropped,
+            loop_errors=lambda: dict(self.loop_errors.counts),
             event_loop_lag_s=lambda: self._lag_s,
         )
 

@@ -41,6 +41,7 @@ TABLE = [
     ("wiretape.stream.buffered_bytes", "By", ()),
     ("wiretape.telemetry.queue", "{report}", ()),
     ("wiretape.event_loop.lag", "s", ()),
+    ("wiretape.event_loop.errors", "{error}", ()),
 ]
 
 
@@ -62,6 +63,7 @@ def test_the_meter_is_given_what_the_table_says() -> None:
             connections_active=lambda: 1,
             connections_refused=lambda: {"overloaded": 1},
             upstream_incidents=lambda: {"interim": 1},
+            loop_errors=lambda: {"SSLError": 1},
             stream_buffered_bytes=lambda: 1,
             event_loop_lag_s=lambda: 0.5,
         )

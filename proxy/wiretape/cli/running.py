@@ -50,6 +50,7 @@ async def run(
     _check_command(command, config.listen)
     with _ready_file(config.ready_file) as tell_ready:
         proxy = await Proxy.start(config, log=sys.stderr)
+        asyncio.get_running_loop().set_exception_handler(proxy.loop_errors)
         signals = Signals(proxy.hurry)
         try:
             await announce(proxy)

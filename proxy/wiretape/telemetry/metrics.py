@@ -126,13 +126,17 @@ class MetricSink:
             v.LOOP_LAG: gauges.event_loop_lag_s,
         }
         reads = {instrument.name: _reading(ask) for instrument, ask in asked.items() if ask is not None}
-        return reads | {v.DROPPED.name: self._dropped, v.REFUSED.name: self._refused, v.INCIDENTS.name: self._incidents}
+        counts = {v.REFUSED: self._refused, v.INCIDENTS: self._incidents, v.LOOP_ERRORS: self._loop_errors}
+        return reads | {v.DROPPED.name: self._dropped} | {one.name: count for one, count in counts.items()}
 
     def _refused(self, _: CallbackOptions) -> Iterator[Observation]:
         return (Observation(count, {v.REASON: code}) for code, count in self._gauges.connections_refused().items())
 
     def _incidents(self, _: CallbackOptions) -> Iterator[Observation]:
         return (Observation(count, {v.REASON: kind}) for kind, count in self._gauges.upstream_incidents().items())
+
+    def _loop_errors(self, _: CallbackOptions) -> Iterator[Observation]:
+        return (Observation(count, {v.ERROR_TYPE: kind}) for kind, count in self._gauges.loop_errors().items())
 
     def _dropped(self, _: CallbackOptions) -> Iterator[Observation]:
         self._hand_over()  # the SDK asks before it looks at what was recorded

@@ -59,5 +59,7 @@ class Gauges(Struct, frozen=True, kw_only=True):
     """Connections refused so far by error code (`Listener.refused`)."""
     upstream_incidents: Callable[[], Mapping[str, int]] = dict
     """What the engines dropped, closed or did again so far by kind (`Engines.incidents`)."""
+    loop_errors: Callable[[], Mapping[str, int]] = dict
+    """Errors on the event loop so far by type (`LoopErrors.counts`)."""
     stream_buffered_bytes: Callable[[], int] | None = None
     event_loop_lag_s: Callable[[], float] | None = None

@@ -283,6 +283,13 @@ CONNECTIONS_ACTIVE = _gauge("wiretape.connections.active", "{connection}", "Clie
 RUNS_OPEN = _gauge("wiretape.runs.open", "{run}", "Runs that have not ended.")
 BUFFERED = _gauge("wiretape.stream.buffered_bytes", "By", "Bytes that wait for clients.")
 QUEUE = _gauge("wiretape.telemetry.queue", "{report}", "Reports that wait for a sink.")
+LOOP_ERRORS = Instrument(
+    "wiretape.event_loop.errors",
+    Kind.COUNTER_READ,
+    "{error}",
+    "Errors on the event loop that nobody waits for, by type: of clients that go away within TLS, or of ours.",
+    (ERROR_TYPE,),
+)
 LOOP_LAG = _gauge("wiretape.event_loop.lag", "s", "How late the event loop was when last asked.")
 
 INSTRUMENTS: Final = (
@@ -290,5 +297,5 @@ INSTRUMENTS: Final = (
     *(INPUT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS, RUNS, USAGE_MISSING, PHASE_DURATION, FIRST_EVENT),
     *(OVERHEAD, STREAM_ENDED, CASSETTE_HITS, CASSETTE_MISSES, DECODER_ERRORS, EVENTS_UNKNOWN),
     *(TRAILERS_DROPPED, REFUSED, INCIDENTS, DROPPED),
-    *(CONNECTIONS_ACTIVE, STREAMS_ACTIVE, RUNS_OPEN, BUFFERED, QUEUE, LOOP_LAG),
+    *(CONNECTIONS_ACTIVE, STREAMS_ACTIVE, RUNS_OPEN, BUFFERED, QUEUE, LOOP_LAG, LOOP_ERRORS),
 )
