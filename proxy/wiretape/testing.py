@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 
-from wiretape.runs.report import ExchangeReport, RunReport
+from wiretape.runs.report import Correction, ExchangeReport, RunReport
 
 EPOCH_S = 1_767_225_600.0
 """2026-01-01T00:00:00Z: where the clocks start unless told otherwise."""
@@ -76,6 +76,7 @@ class CollectingSink:
     def __init__(self) -> None:
         self.exchanges: list[ExchangeReport] = []
         self.runs: list[RunReport] = []
+        self.corrections: list[Correction] = []
 
     def exchange(self, report: ExchangeReport) -> None:
         """Keep an exchange's report."""
@@ -84,6 +85,10 @@ class CollectingSink:
     def run(self, report: RunReport) -> None:
         """Keep a run's report."""
         self.runs.append(report)
+
+    def correction(self, report: Correction) -> None:
+        """Keep better figures of a run."""
+        self.corrections.append(report)
 
     def close(self, deadline_s: float) -> None:
         """Have nothing to flush."""

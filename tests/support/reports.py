@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from wiretape.exchange import How, Trace
-from wiretape.runs.report import ExchangeReport, RunReport, StepReport, ToolReport, Usage
+from wiretape.runs.report import Correction, ExchangeReport, RunReport, StepReport, ToolReport, Usage
 
 START_NS = 1_750_000_000_000_000_000
 MS = 1_000_000
@@ -119,5 +119,20 @@ def a_run(**changes: object) -> RunReport:
         ),
         trace=TRACE,
         span_id=RUN_SPAN_ID,
+    )
+    return structs.replace(report, **changes)
+
+
+def a_correction(**changes: object) -> Correction:
+    """Half a second after the run, its own tokens where the report had those of its steps."""
+    report = Correction(
+        upstream="default",
+        run_id="run_1",
+        at_ns=at(900),
+        foreign=False,
+        status="completed",
+        outcome="completed",
+        usage=Usage(prompt=210, completion=41, cached=50, reasoning=10),
+        usage_source="run",
     )
     return structs.replace(report, **changes)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from support.reports import a_run, an_exchange
 from support.telemetry import Lines, Metrics, Spans
-from wiretape.runs.report import ExchangeReport, RunReport
+from wiretape.runs.report import Correction, ExchangeReport, RunReport
 from wiretape.telemetry.log import LogSink
 
 ALLOWED_TEXTS = {
@@ -24,7 +24,7 @@ IDS = ("thread_canary", "run_canary", "asst_canary", "sess_canary", "req_canary"
 def test_reports_have_no_room_for_headers_queries_or_bodies() -> None:
     texts = {
         field.name
-        for report in (ExchangeReport, RunReport)
+        for report in (ExchangeReport, RunReport, Correction)
         for field in msgspec.structs.fields(report)
         if "str" in str(field.type) and "Carried" not in str(field.type) and field.name != "run_key"
     }

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from threading import Event, Semaphore
 
-from support.reports import a_run, an_exchange
+from support.reports import a_correction, a_run, an_exchange
 from support.telemetry import Lines
-from wiretape.runs.report import ExchangeReport, RunReport, Sink
+from wiretape.runs.report import Correction, ExchangeReport, RunReport, Sink
 from wiretape.telemetry.fanout import Fanout
 from wiretape.telemetry.options import TelemetryOptions
 
@@ -28,6 +28,9 @@ class Collecting:
 
     def run(self, report: ExchangeReport | RunReport) -> None:
         self._take("run")
+
+    def correction(self, report: Correction) -> None:
+        self._take("correction")
 
     def close(self, deadline_s: float) -> None:
         self.closed_with = deadline_s
@@ -90,8 +93,9 @@ def test_every_sink_gets_every_report_in_order() -> None:
     fanout = a_fanout(one, two)
     fanout.exchange(an_exchange())
     fanout.run(a_run())
+    fanout.correction(a_correction())
     assert fanout.close(LONG_S) == []
-    assert one.seen == two.seen == ["exchange", "run"]
+    assert one.seen == two.seen == ["exchange", "run", "correction"]
     assert fanout.dropped == {"one": 0, "two": 0}
 
 

@@ -4,7 +4,7 @@ from io import StringIO
 
 import structlog
 
-from support.reports import a_get, a_run, an_exchange
+from support.reports import a_correction, a_get, a_run, an_exchange
 from support.telemetry import Lines
 from wiretape.exchange import How
 from wiretape.telemetry.log import LineSink, LogSink, Nowhere, line_logger, log_sink, run_fields
@@ -88,6 +88,25 @@ def test_a_run_is_one_json_line() -> None:
     ]
 
 
+def test_better_figures_of_a_run_are_one_json_line() -> None:
+    lines = Lines()
+    LogSink(lines.logger).correction(a_correction())
+    assert lines.all == [
+        {
+            "timestamp": "2025-06-15T15:06:40.900000Z",
+            "event": "run.corrected",
+            "level": "info",
+            "upstream": "default",
+            "run_id": "run_1",
+            "status": "completed",
+            "outcome": "completed",
+            "foreign": False,
+            "tokens": {"input": 210, "cached": 50, "output": 41, "reasoning": 10},
+            "usage_source": "run",
+        }
+    ]
+
+
 def test_what_is_not_known_of_a_run_is_left_out() -> None:
     lines = Lines()
     LogSink(lines.logger).run(a_run(usage=None, usage_source="none", trace=None, first_token_ns=None))
@@ -131,7 +150,8 @@ def test_lines_written_together_are_those_of_the_logger() -> None:
     for one in (LogSink(lines.logger), sink):
         one.exchange(an_exchange())
         one.run(a_run())
-    assert (sink.gathered, stream.getvalue()) == (2, "")
+        one.correction(a_correction())
+    assert (sink.gathered, stream.getvalue()) == (3, "")
     sink.flush()
     assert (sink.gathered, stream.getvalue()) == (0, lines.stream.getvalue())
     sink.close(1.0)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.reports import a_get, a_run, an_exchange
+from support.reports import a_correction, a_get, a_run, an_exchange
 from support.telemetry import Metrics, gauges
 from wiretape.errors import UpstreamTorn
 from wiretape.exchange import How
@@ -20,10 +20,22 @@ def test_a_run_counts_once_with_its_outcome() -> None:
     assert metrics.values("wiretape.runs", "error.type") == {None: 1, "server_error": 1}
 
 
+def test_better_figures_are_counted_and_add_nothing() -> None:
+    metrics = Metrics()
+    metrics.sink.run(a_run())
+    before = metrics.values("wiretape.run.usage.input_tokens"), metrics.values("wiretape.runs")
+    metrics.sink.correction(a_correction())
+    metrics.sink.correction(a_correction(foreign=True))
+    assert metrics.values("wiretape.run.corrections") == {None: 1}
+    assert (metrics.values("wiretape.run.usage.input_tokens"), metrics.values("wiretape.runs")) == before
+
+
 def test_a_foreign_run_has_no_metrics() -> None:
     metrics = Metrics()
     metrics.sink.run(a_run(foreign=True))
-    assert not [name for name in metrics.read() if "run." in name or "gen_ai" in name]
+    named = [name for name in metrics.read() if "run." in name or "gen_ai" in name]
+    assert named == ["wiretape.run.corrections"]
+    assert metrics.values(*named) == {None: 0}
 
 
 def test_tokens_are_counted_from_the_run_alone() -> None:

@@ -7,10 +7,10 @@ import base64
 import pytest
 from msgspec.structs import replace
 
-from support.reports import MS, a_run, an_exchange
+from support.reports import MS, a_correction, a_run, an_exchange
 from wiretape.cassette.redact_rules import RedactOptions
 from wiretape.exchange import Headers, Request
-from wiretape.runs.report import ExchangeReport, RunReport
+from wiretape.runs.report import Correction, ExchangeReport, RunReport
 from wiretape.telemetry.fanout import Fanout
 from wiretape.telemetry.redaction import Redacted
 
@@ -21,8 +21,8 @@ class Collected(Fanout):
     """A fanout that keeps what it is given."""
 
     def __init__(self) -> None:
-        self.given: list[ExchangeReport | RunReport] = []
-        self.exchange = self.run = self.given.append  # type: ignore[method-assign]
+        self.given: list[ExchangeReport | RunReport | Correction] = []
+        self.exchange = self.run = self.correction = self.given.append  # type: ignore[method-assign]
 
 
 @pytest.fixture
@@ -56,7 +56,8 @@ def test_a_key_from_any_place_of_a_head_stands_in_no_report(request_: Request, c
     key = KEY.decode()
     reports.exchange(an_exchange(upstream_request_id=key, run_key=("default", f"run_{key}"), session=key))
     reports.run(a_run(run_id=key, model=f"x{key}y", error=key))
-    assert len(collected.given) == 2
+    reports.correction(a_correction(run_id=key, error=key))
+    assert len(collected.given) == 3
     assert key not in str(collected.given)
 
 
@@ -104,7 +105,8 @@ def test_a_report_that_cannot_be_redacted_is_dropped_and_counted(
     reports = Redacted(collected)
     reports.exchange(an_exchange())
     reports.run(a_run())
-    assert (reports.dropped, collected.given) == (2, [])
+    reports.correction(a_correction())
+    assert (reports.dropped, collected.given) == (3, [])
 
 
 def test_a_key_that_was_pushed_out_is_learned_again(collected: Collected) -> None:

@@ -23,6 +23,7 @@ TABLE = [
     ("wiretape.run.usage.reasoning_output_tokens", "{token}", ()),
     ("wiretape.runs", "{run}", ()),
     ("wiretape.run.usage_missing", "{run}", ()),
+    ("wiretape.run.corrections", "{run}", ()),
     ("wiretape.run.phase.duration", "s", PHASES),
     ("wiretape.run.time_to_first_event", "s", FIRST_EVENT),
     ("wiretape.proxy.overhead", "s", OVERHEAD),

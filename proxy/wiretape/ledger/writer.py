@@ -15,7 +15,7 @@ from wiretape.errors import LedgerError
 from wiretape.ledger import schema
 from wiretape.ledger.options import LedgerOptions
 from wiretape.ledger.rows import RunRow, run_row, upsert_sql
-from wiretape.runs.report import ExchangeReport, RunReport
+from wiretape.runs.report import Correction, ExchangeReport, RunReport
 
 _UPSERT: Final = upsert_sql()
 _OWNER_ONLY: Final = 0o600
@@ -47,6 +47,9 @@ class LedgerSink:
     def run(self, report: RunReport) -> None:
         """Hold the run's row until `flush`."""
         self._rows.append(run_row(report))
+
+    def correction(self, report: Correction) -> None:
+        """Nothing is held of it."""
 
     def flush(self) -> None:
         """Write all held rows in one transaction."""

@@ -175,13 +175,34 @@ class RunReport(Struct, frozen=True, kw_only=True):
     span_id: int = 0
 
 
+class Correction(Struct, frozen=True, kw_only=True):
+    """Better figures of a run that was reported already; they replace those of its report, and add to nothing.
+
+    Better is a real end where the report had to say `abandoned`, and tokens of a better source than the report's
+    (`run` before `steps` before `none`). Each one tells all its figures, so that the last one of a run stands alone.
+    """
+
+    upstream: str
+    run_id: str
+    at_ns: int
+    """When they were seen."""
+    foreign: bool
+    status: str
+    outcome: str
+    error: str | None = None
+    usage: Usage | None = None
+    usage_source: str = "none"
+
+
 class Sink(Protocol):
-    """Where reports go. Calls come from a sink thread, never from the event loop; either may raise."""
+    """Where reports go. Calls come from a sink thread, never from the event loop; any may raise."""
 
     name: str
 
     def exchange(self, report: ExchangeReport) -> None: ...
 
     def run(self, report: RunReport) -> None: ...
+
+    def correction(self, report: Correction) -> None: ...
 
     def close(self, deadline_s: float) -> None: ...

@@ -15,10 +15,10 @@ from typing import Protocol, runtime_checkable
 
 from structlog.typing import FilteringBoundLogger
 
-from wiretape.runs.report import ExchangeReport, RunReport, Sink
+from wiretape.runs.report import Correction, ExchangeReport, RunReport, Sink
 from wiretape.telemetry.options import TelemetryOptions
 
-Report = ExchangeReport | RunReport
+Report = ExchangeReport | RunReport | Correction
 Clock = Callable[[], float]
 
 _REST_S = 0.05
@@ -102,8 +102,10 @@ class _Lane:
     def _deliver(self, report: Report) -> None:
         if isinstance(report, RunReport):
             self._sink.run(report)
-        else:
+        elif isinstance(report, ExchangeReport):
             self._sink.exchange(report)
+        else:
+            self._sink.correction(report)
 
     @property
     def _gathered(self) -> int:
@@ -133,7 +135,7 @@ class _Lane:
 
 
 class Fanout:
-    """Hands each report to every sink. Neither call ever blocks or raises; both belong to one thread, the loop's."""
+    """Hands each report to every sink. No call ever blocks or raises; all belong to one thread, the loop's."""
 
     def __init__(
         self,
@@ -153,11 +155,17 @@ class Fanout:
 
     def exchange(self, report: ExchangeReport) -> None:
         """Queue the report for every sink; dropped and counted where a queue is full or closed."""
-        for lane in self._lanes.values():
-            lane.offer(report)
+        self._offer(report)
 
     def run(self, report: RunReport) -> None:
         """As `exchange`, for a run."""
+        self._offer(report)
+
+    def correction(self, report: Correction) -> None:
+        """As `exchange`, for better figures of a run."""
+        self._offer(report)
+
+    def _offer(self, report: Report) -> None:
         for lane in self._lanes.values():
             lane.offer(report)
 

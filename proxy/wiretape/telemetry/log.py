@@ -1,4 +1,4 @@
-"""Reports to log lines: one when an exchange ends, one when a run ends.
+"""Reports to log lines: one when an exchange ends, one when a run ends, one when better figures of it come later.
 
 Never a header, a query, a body or a key: lines are made of the reports' fields alone, which hold none.
 """
@@ -15,7 +15,7 @@ import structlog
 from opentelemetry.trace import format_span_id, format_trace_id
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from wiretape.runs.report import ExchangeReport, RunReport
+from wiretape.runs.report import Correction, ExchangeReport, RunReport, Usage
 from wiretape.telemetry.attributes import run_error, server_error, tool_calls
 
 Fields = dict[str, object]
@@ -81,6 +81,10 @@ class LogSink:
         """`run.finished`."""
         self._logger.info("run.finished", **run_fields(report))
 
+    def correction(self, report: Correction) -> None:
+        """`run.corrected`."""
+        self._logger.info("run.corrected", **correction_fields(report))
+
     def close(self, deadline_s: float) -> None:
         """Each line was flushed when it was written."""
 
@@ -106,6 +110,10 @@ class LineSink:
     def run(self, report: RunReport) -> None:
         """`run.finished`."""
         self._lines.append(_line("run.finished", run_fields(report)))
+
+    def correction(self, report: Correction) -> None:
+        """`run.corrected`."""
+        self._lines.append(_line("run.corrected", correction_fields(report)))
 
     def flush(self) -> None:
         """Write the lines that are held."""
@@ -175,7 +183,7 @@ def run_fields(report: RunReport) -> Fields:
         "mode": report.mode,
         "cassette": report.cassette,
         "foreign": report.foreign,
-        "tokens": _tokens(report),
+        "tokens": _tokens(report.usage),
         "usage_source": report.usage_source,
         "ttfe_ms": _ms(report.first_event_ns),
         "ttft_ms": _ms(report.first_token_ns),
@@ -189,8 +197,23 @@ def run_fields(report: RunReport) -> Fields:
     return _known(fields)
 
 
-def _tokens(report: RunReport) -> Mapping[str, int] | None:
-    usage = report.usage
+def correction_fields(report: Correction) -> Fields:
+    """What a line says of better figures of a run; fields that are not known are left out."""
+    fields: Fields = {
+        "timestamp": _iso(report.at_ns),
+        "upstream": report.upstream,
+        "run_id": report.run_id,
+        "status": report.status,
+        "outcome": report.outcome,
+        "error": report.error,
+        "foreign": report.foreign,
+        "tokens": _tokens(report.usage),
+        "usage_source": report.usage_source,
+    }
+    return _known(fields)
+
+
+def _tokens(usage: Usage | None) -> Mapping[str, int] | None:
     if usage is None:
         return None
     return {

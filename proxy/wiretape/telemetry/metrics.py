@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Observation
 
-from wiretape.runs.report import AgentCreated, ExchangeReport, RunReport, Usage
+from wiretape.runs.report import AgentCreated, Correction, ExchangeReport, RunReport, Usage
 from wiretape.telemetry import vocabulary as v
 from wiretape.telemetry.attributes import (
     Attributes,
@@ -82,6 +82,12 @@ class MetricSink:
         if not report.foreign:
             with self._lock:
                 self._own_run(report)
+
+    def correction(self, report: Correction) -> None:
+        """That there was one; the run and its tokens count as they were reported, for a counter cannot be put right."""
+        if not report.foreign:
+            with self._lock:
+                self._add(v.CORRECTIONS, 1)
 
     def _own_run(self, report: RunReport) -> None:
         model = self._model_of(report)

@@ -14,10 +14,10 @@ from wiretape.cassette.redact import Redactor, suspects
 from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
 from wiretape.cassette.secrets import Secrets
 from wiretape.exchange import Request
-from wiretape.runs.report import ExchangeReport, RunReport
+from wiretape.runs.report import Correction, ExchangeReport, RunReport
 from wiretape.telemetry.fanout import Fanout
 
-Report = TypeVar("Report", ExchangeReport, RunReport)
+Report = TypeVar("Report", ExchangeReport, RunReport, Correction)
 Value = TypeVar("Value", bound=Struct)
 
 _OUR_WORDS: Final = frozenset({"route", "mode", "played", "outcome", "usage_source", "first_token_kind"})
@@ -51,6 +51,12 @@ class Redacted:
         if clean is not None:
             self._fanout.run(clean)
 
+    def correction(self, report: Correction) -> None:
+        """Queue better figures of a run for every sink."""
+        clean = self._clean(report)
+        if clean is not None:
+            self._fanout.correction(clean)
+
     def _clean(self, report: Report) -> Report | None:
         """Give the report as it is or, where a key may stand in it, one with placeholders."""
         try:
@@ -80,7 +86,7 @@ def _texts(kind: type[Struct]) -> Callable[[Any], object]:
     return attrgetter(*(field.name for field in fields(kind) if field.name not in _OUR_WORDS and _is_text(field.type)))
 
 
-_TEXTS: Final = {kind: _texts(kind) for kind in (ExchangeReport, RunReport)}
+_TEXTS: Final = {kind: _texts(kind) for kind in (ExchangeReport, RunReport, Correction)}
 
 
 def _redacted(value: Value, redactor: Redactor) -> Value:

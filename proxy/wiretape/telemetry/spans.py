@@ -21,7 +21,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from wiretape import __version__
 from wiretape.exchange import Trace
-from wiretape.runs.report import AgentCreated, ExchangeReport, RunReport, StepReport, ToolReport
+from wiretape.runs.report import AgentCreated, Correction, ExchangeReport, RunReport, StepReport, ToolReport
 from wiretape.telemetry import vocabulary as v
 from wiretape.telemetry.attributes import (
     Attributes,
@@ -92,6 +92,9 @@ class SpanSink:
             return
         for span in self._run_tree(report, report.trace):
             self._emit(span)
+
+    def correction(self, report: Correction) -> None:
+        """Nothing: a span that was exported cannot be changed."""
 
     def close(self, deadline_s: float) -> None:
         """Nothing is held here."""

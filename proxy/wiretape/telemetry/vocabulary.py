@@ -241,6 +241,7 @@ REASONING_TOKENS = _counter(
 )
 RUNS = _counter("wiretape.runs", "{run}", "Runs that ended or were given up.", *_RUN_ATTRIBUTES)
 USAGE_MISSING = _counter("wiretape.run.usage_missing", "{run}", "Runs whose tokens are unknown.", *_RUN_ATTRIBUTES)
+CORRECTIONS = _counter("wiretape.run.corrections", "{run}", "Better figures of runs that had been counted; not added.")
 PHASE_DURATION = _histogram("wiretape.run.phase.duration", "What a run's time went into.", (PHASE,), _PHASES)
 FIRST_EVENT = _histogram(
     "wiretape.run.time_to_first_event",
@@ -294,7 +295,8 @@ LOOP_LAG = _gauge("wiretape.event_loop.lag", "s", "How late the event loop was w
 
 INSTRUMENTS: Final = (
     *(HTTP_SERVER, HTTP_CLIENT, OPERATION, FIRST_CHUNK, OUTPUT_CHUNK, TOKEN_USAGE),
-    *(INPUT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS, RUNS, USAGE_MISSING, PHASE_DURATION, FIRST_EVENT),
+    *(INPUT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS, RUNS, USAGE_MISSING, CORRECTIONS),
+    *(PHASE_DURATION, FIRST_EVENT),
     *(OVERHEAD, STREAM_ENDED, CASSETTE_HITS, CASSETTE_MISSES, DECODER_ERRORS, EVENTS_UNKNOWN),
     *(TRAILERS_DROPPED, REFUSED, INCIDENTS, DROPPED),
     *(CONNECTIONS_ACTIVE, STREAMS_ACTIVE, RUNS_OPEN, BUFFERED, QUEUE, LOOP_LAG, LOOP_ERRORS),
