@@ -152,7 +152,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             Panel(
                 "Runs whose tokens are unknown",
                 "cpm",
-                "Cost is too low by as much. Of some of them they come later: the ledger then has them, and not the counters.",
+                "Cost is too low by as much. Tokens that come later are in the ledger, and not in the counters.",
                 (
                     counted("wiretape_run_usage_missing_total", "{{wiretape_run_outcome}}", "wiretape_run_outcome"),
                     counted("wiretape_run_corrections_total", "corrected later"),
