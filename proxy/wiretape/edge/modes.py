@@ -11,6 +11,7 @@ from msgspec import Struct
 from wiretape.cassette import plan as plans
 from wiretape.cassette.format import Interaction
 from wiretape.cassette.miss import Miss
+from wiretape.cassette.performance import Performance
 from wiretape.cassette.plan import Mode, plan
 from wiretape.edge.comparing import Comparing
 from wiretape.edge.meter import Meter
@@ -105,18 +106,18 @@ class Replay:
         self.sessions = sessions
 
     def behind(self, request: Request) -> str:
-        """Name the session: nothing else is behind us, and so each session's runs are its own."""
-        return f"replay:{request.session}"
+        """Name the session: nothing else is behind us, and so each session's runs are its own, also after a reset."""
+        return f"replay:{self.sessions.take(request.session)}"
 
     async def open(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
         """Play what was recorded; raises CassetteMiss with the nearest recording."""
         session = self.sessions.session(request.session)
         if (instead := session.instead(request)) is not None:
-            return Opened(Played(instead))
+            return struck(instead, meter)
         found = session.find(request, await upload.hold(self.body_max))
         if isinstance(found, Miss):
             raise CassetteMiss(found.message)
-        return play(session, found, upload)
+        return play(session, found, upload, meter)
 
 
 class Auto:
@@ -135,7 +136,7 @@ class Auto:
         """Play, pass on, or refuse what names an id that only the recording knows."""
         session = self._replay.sessions.session(request.session)
         if (instead := session.instead(request)) is not None:
-            return Opened(Played(instead))
+            return struck(instead, meter)
         try:
             found = session.find(request, await upload.hold(self._replay.body_max))
         except RequestTooLarge:
@@ -144,7 +145,7 @@ class Auto:
             return Opened(opened.answer, "miss")
         match plan(Mode.AUTO, found):
             case plans.Replay(interaction):
-                return play(session, interaction, upload)
+                return play(session, interaction, upload, meter)
             case plans.Refuse(miss):
                 raise _kept_back(miss)
             case plans.Forward():
@@ -187,7 +188,14 @@ def _kept_back(miss: Miss) -> CassetteMiss:
     return CassetteMiss(f"Not passed on: {miss.replayed_id} was replayed, so no upstream knows it. {miss.message}")
 
 
-def play(session: Session, interaction: Interaction, upload: Upload) -> Opened:
-    """Answer with what was recorded."""
+def play(session: Session, interaction: Interaction, upload: Upload, meter: Meter) -> Opened:
+    """Answer with what was recorded; it is timed as an upstream's answer, so that telemetry tells of both alike."""
     upload.tell()
+    meter.opened_ns = time.monotonic_ns()
     return Opened(Played(session.perform(interaction)), "hit")
+
+
+def struck(performance: Performance, meter: Meter) -> Opened:
+    """Answer with what a fault gives in a recording's place."""
+    meter.opened_ns = time.monotonic_ns()
+    return Opened(Played(performance))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
@@ -204,6 +205,8 @@ class Sessions:
         self._settings = settings or SessionSettings()
         self._all = libraries(())
         self._sessions: dict[str, Session] = {}
+        self._gone: OrderedDict[str, int] = OrderedDict()
+        """How often each name is gone; of those that went last, `sessions_max`."""
         self._gone_refused = 0
         self._gone_played: set[int] = set()
         self._gone_drift: tuple[str, ...] = ()
@@ -212,6 +215,11 @@ class Sessions:
     def session(self, name: str) -> Session:
         """Find or make a session; raises Overloaded."""
         return self._sessions.get(name) or self._made(name, self._settings, self._all)
+
+    def take(self, name: str) -> str:
+        """Tell the session of this name from those of the same name that were reset or deleted before it."""
+        before = self._gone.get(name, 0)
+        return f"{name}~{before + 1}" if before else name
 
     def reports(self) -> list[SessionReport]:
         """All of them, in the order in which they came to be."""
@@ -251,6 +259,9 @@ class Sessions:
         self._gone_played |= session.places()
         self._gone_drift = (*self._gone_drift, *session.verifier.drift)[:SHOWN_MAX]
         self._gone_misses = (*self._gone_misses, *session.misses)[:SHOWN_MAX]
+        self._gone[name] = self._gone.pop(name, 0) + 1
+        if len(self._gone) > self._options.sessions_max:
+            self._gone.popitem(last=False)
         del self._sessions[name]
 
     @property

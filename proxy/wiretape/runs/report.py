@@ -48,7 +48,7 @@ class ExchangeReport(Struct, frozen=True, kw_only=True):
     start_ns: int
     end_ns: int
     upstream_start_ns: int | None = None
-    """When the request was passed on; none in replay or when refused before that."""
+    """When the request was passed on, or in replay its recording was found; none when refused before that."""
     head_ns: int | None = None
     first_chunk_ns: int | None = None
     overhead_request_ns: int = 0

@@ -196,7 +196,7 @@ HTTP_SERVER = _histogram(
 )
 HTTP_CLIENT = _histogram(
     http_metrics.HTTP_CLIENT_REQUEST_DURATION,
-    "From a request passed upstream to the last byte of its answer.",
+    "From a request passed upstream, or found in a cassette, to the last byte of its answer.",
     _HTTP_CLIENT_ATTRIBUTES,
     _HTTP,
 )
