@@ -254,10 +254,13 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 ),
             ),
             Panel(
-                "Incidents at upstreams",
+                "Incidents",
                 "cpm",
-                "What the engine dropped, closed or did again.",
-                (counted("wiretape_upstream_incidents_total", "{{wiretape_reason}}", "wiretape_reason"),),
+                "What was dropped, closed or done again at upstreams, and what failed on the event loop.",
+                (
+                    counted("wiretape_upstream_incidents_total", "{{wiretape_reason}}", "wiretape_reason"),
+                    counted("wiretape_event_loop_errors_total", "{{error_type}}", "error_type"),
+                ),
                 12,
             ),
             Panel(

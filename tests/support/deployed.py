@@ -1,5 +1,6 @@
 """What deploy/ holds, as the tests of it read it; and a proxy that has seen one of everything its rules look at."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -85,6 +86,7 @@ async def busy_proxy() -> AsyncIterator[tuple[Proxy, Callable[[], Awaitable[None
                 for scenario in (text_run, tool_run, failed_run):
                     await scenario(ask)
             await exchange(proxy.traffic.url, b"\x00\r\n\r\n")  # no request: refused as a connection
+            proxy.loop_errors(asyncio.get_running_loop(), {"message": "made up", "exception": OSError()})
 
         yield proxy, one_of_everything
 
