@@ -170,7 +170,7 @@ class Proxy:
         self._fanout = Fanout((*self._telemetry.sinks, *_ledger(config), *sinks), config.telemetry, logger)
         self._open.push_async_callback(asyncio.to_thread, self._fanout.close, FLUSH_S * 2 / 3)
         self._reports = Redacted(self._fanout, config.redact)
-        self._runs = Runs(config.runs, self._reports.run, lambda: new_bits(64))
+        self._runs = Runs(config.runs, self._reports.run, lambda: new_bits(64), self._reports.correction)
         self._open.push_async_callback(asyncio.to_thread, lambda: self._runs.close(time.monotonic_ns()))
         source = await self._sources.open(behind)
         told = (self._runs, self._reports) if self._fanout.is_heard else None

@@ -25,6 +25,7 @@ from support.streams import (
     only,
     pieces,
     run,
+    sketch,
     stream,
     streamed,
     text,
@@ -63,7 +64,7 @@ class TestStreams:
         assert report.model_ns == 7 * MS + 8 * MS
         assert report.tool_wait_ns == S - 11 * MS
         assert (report.start_ns, report.end_ns, report.duration_ns) == (WALL, WALL + S + 13 * MS, S + 13 * MS)
-        assert report.gaps_ns == (MS, MS)
+        assert report.gaps == sketch(MS, MS)
 
     def test_its_function_call_lasts_from_requires_action_to_the_hand_in(self) -> None:
         desk = Desk()
@@ -163,7 +164,7 @@ class TestPolls:
         report = only(desk)
         assert (report.polls, report.exchanges, report.streamed) == (4, 1, False)
         assert (report.queue_ns, report.model_ns, report.duration_ns) == (2 * S, 2 * S, 4 * S + 2 * MS)
-        assert (report.first_event_ns, report.first_token_ns, report.gaps_ns) == (None, None, ())
+        assert (report.first_event_ns, report.first_token_ns, report.gaps.count) == (None, None, 0)
         assert (report.model_requested, report.model) == ("gpt-4o-mini", "gpt-4o")
 
     def test_tools_of_a_polled_run_are_timed_though_nobody_read_its_steps(self) -> None:

@@ -5,16 +5,12 @@ from collections import OrderedDict
 from msgspec.structs import replace
 
 from wiretape.dialects.events import AgentSeen, Asked, RunSeen
-from wiretape.exchange import Request
 from wiretape.runs.open import OpenRuns
 from wiretape.runs.options import RunOptions
 from wiretape.runs.report import RunReport
 from wiretape.runs.tracker import Leg, Origin
 
-REQUEST = Request("POST", "/v1/threads/runs", (), 0, 0)
-ORIGIN = Origin(
-    request=REQUEST, own=True, mode="forward", cassette=None, asked=Asked("asst_1"), span_id=1, first_event_ns=None
-)
+ORIGIN = Origin(at_ns=0, wall_ns=0, own=True, mode="forward", cassette=None, asked=Asked("asst_1"), span_id=1)
 FOREIGN = replace(ORIGIN, own=False)
 
 
@@ -86,7 +82,7 @@ def test_a_run_that_gave_way_does_not_report_its_successor() -> None:
 def test_forgetting_the_oldest_key_walks_over_nothing() -> None:
     """A dict would walk over all that was deleted before."""
     runs = opened([])
-    tables = (runs._own, runs._foreign, runs._finished_keys, runs._agents)
+    tables = (runs._own, runs._foreign, runs._finished_keys, runs._late, runs._agents)
     assert {type(table) for table in tables} == {OrderedDict}
 
 

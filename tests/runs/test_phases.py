@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from wiretape.runs.phases import Gaps, Phases
+from wiretape.runs.phases import Phases
 from wiretape.runs.state import State
 
 
@@ -58,22 +54,3 @@ def test_a_pause_that_was_not_seen_makes_the_sums_unknown(lost: int) -> None:
     pause = [place for place, (status, _) in enumerate(entered) if status == "requires_action"][lost - 1]
     del entered[pause]
     assert phases(*entered) == (2, None, None)
-
-
-def test_few_gaps_are_all_kept() -> None:
-    gaps = Gaps(4)
-    for gap in range(4):
-        gaps.add(gap)
-    assert gaps.kept() == (0, 1, 2, 3)
-
-
-@given(st.integers(0, 600), st.integers(2, 9))
-def test_many_gaps_are_an_even_sample_within_the_bound(count: int, bound: int) -> None:
-    gaps = Gaps(bound)
-    for gap in range(count):
-        gaps.add(gap)
-    kept = gaps.kept()
-    strides = {later - earlier for earlier, later in pairwise(kept)}
-    assert len(kept) <= bound
-    assert len(kept) >= min(count, bound // 2)
-    assert len(strides) <= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from support.streams import sketch
 from wiretape.exchange import How, Trace
 from wiretape.runs.report import Correction, ExchangeReport, RunReport, StepReport, ToolReport, Usage
 
@@ -99,7 +100,7 @@ def a_run(**changes: object) -> RunReport:
         model_ns=185 * MS,
         tool_wait_ns=210 * MS,
         duration_ns=400 * MS,
-        gaps_ns=(1 * MS, 3 * MS, 2 * MS),
+        gaps=sketch(1 * MS, 3 * MS, 2 * MS),
         usage=Usage(prompt=200, completion=40, cached=50, reasoning=10),
         usage_source="run",
         polls=1,

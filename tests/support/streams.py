@@ -14,7 +14,8 @@ from wiretape.dialects import assistants
 from wiretape.dialects.events import Fact
 from wiretape.exchange import Chunk, Ending, Head, How, Request, Trace
 from wiretape.runs.observer import RunOptions, Runs, Watch
-from wiretape.runs.report import RunReport
+from wiretape.runs.report import Correction, RunReport
+from wiretape.runs.sketch import Sketch
 from wiretape.wire.sse import Frame, Framer
 
 MS = 1_000_000
@@ -72,7 +73,8 @@ class Desk:
     def __init__(self, **options: Any) -> None:
         self.reports: list[RunReport] = []
         self._ids = iter(range(1, 10_000))
-        self.runs = Runs(RunOptions(**options), self.reports.append, self._ids.__next__)
+        self.corrections: list[Correction] = []
+        self.runs = Runs(RunOptions(**options), self.reports.append, self._ids.__next__, self.corrections.append)
 
     def request(self, method: str, target: str, at_ns: int, **fields: Any) -> Request:
         trace = Trace(trace_id=next(self._ids), server_span_id=next(self._ids), client_span_id=next(self._ids))
@@ -144,3 +146,10 @@ def text(value: str = "a") -> bytes:
 def completed(**fields: Any) -> bytes:
     """The event of a completed run."""
     return event("thread.run.completed", done(**fields))
+
+
+def sketch(*gaps_ns: int) -> Sketch:
+    """A sketch of these lengths."""
+    made = Sketch()
+    made.add_all(gaps_ns)
+    return made

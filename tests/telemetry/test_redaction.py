@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from support.reports import MS, a_correction, a_run, an_exchange
+from support.streams import sketch
 from wiretape.cassette.redact_rules import RedactOptions
 from wiretape.exchange import Headers, Request
 from wiretape.runs.report import Correction, ExchangeReport, RunReport
@@ -121,7 +122,7 @@ def test_a_key_that_was_pushed_out_is_learned_again(collected: Collected) -> Non
 def test_nothing_but_text_is_changed_by_redaction(collected: Collected) -> None:
     reports = Redacted(collected)
     reports.learn(asked(bearer(KEY)))
-    report = a_run(error=KEY.decode(), gaps_ns=(MS, 2 * MS))
+    report = a_run(error=KEY.decode(), gaps=sketch(MS, 2 * MS))
     reports.run(report)
     assert collected.given == [replace(report, error="{{secret:bearer#1}}")]
 

@@ -1,10 +1,11 @@
-"""Follows the runs that the exchanges carry: requests in, one RunReport for each run out.
+"""Follows the runs that the exchanges carry: requests in, one RunReport for each run out, and what corrects it.
 
 `Runs` is what the application holds; it gives each exchange its observer, a `Watch`.
 
 A run is reported when its terminal status was seen and the exchanges that carry it, and the one that brought
 that status, have ended, so that they are all in the report; then its key is finished and no later read of it
-counts. A run that was not created here is foreign: no length of time is known of it.
+counts, but one that tells better figures makes a Correction. A run that was not created here is foreign: no
+length of time is known of it.
 Polls are the reads of one run; the exchanges that carry it are those that start, feed, change or cancel it.
 """
 
@@ -18,7 +19,7 @@ from wiretape import dialects
 from wiretape.exchange import Request, Trace
 from wiretape.runs.open import OpenRuns
 from wiretape.runs.options import RunOptions
-from wiretape.runs.report import RunReport
+from wiretape.runs.report import Correction, RunReport
 from wiretape.runs.seen import Context, Seen
 from wiretape.runs.watch import Watch
 
@@ -33,13 +34,17 @@ class Joined(Struct, frozen=True):
 
 
 class Runs:
-    """All runs of this process. `finished` gets each report; it must not block."""
+    """All runs of this process. `finished` gets each report and `corrected` each correction; neither may block."""
 
     def __init__(
-        self, options: RunOptions, finished: Callable[[RunReport], None], new_span_id: Callable[[], int]
+        self,
+        options: RunOptions,
+        finished: Callable[[RunReport], None],
+        new_span_id: Callable[[], int],
+        corrected: Callable[[Correction], None] = lambda _: None,
     ) -> None:
         self._options = options
-        self._open = OpenRuns(options, finished)
+        self._open = OpenRuns(options, finished, corrected)
         self._new_span_id = new_span_id
 
     @property
@@ -56,13 +61,12 @@ class Runs:
         """The open run that the path names, known before the body; None where its trace is not known here."""
         found = dialects.route(request.method, request.path)
         run = self._open.find((request.upstream, found[1].run_id)) if found and found[1].run_id else None
-        trace = run.origin.request.trace if run and run.origin.own else None
+        trace = run.origin.trace if run and run.origin.own else None
         return Joined(trace, run.origin.span_id) if run and trace else None
 
     def watch(self, request: Request, *, mode: str, cassette: str | None) -> Watch:
         """An observer for one exchange."""
-        context = Context(mode, cassette)
-        return Watch(self._open, request, self._options, self._new_span_id, context)
+        return Watch(self._open, request, self._options, Context(mode, cassette, self._new_span_id))
 
     def sweep(self, now_ns: int) -> None:
         """Report as abandoned what is overdue; `now_ns` is monotonic. Call it every few seconds."""

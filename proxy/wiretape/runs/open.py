@@ -8,22 +8,31 @@ from itertools import chain
 from typing import TypeVar
 
 from wiretape.dialects.events import AgentSeen
+from wiretape.runs.figures import Figures
+from wiretape.runs.late import Late, late
 from wiretape.runs.options import RunOptions
-from wiretape.runs.report import RunReport
+from wiretape.runs.report import Correction, RunReport
 from wiretape.runs.tracker import Key, Origin, Run
 
 V = TypeVar("V")
 
 
 class OpenRuns:
-    """A run is here from its first fact to its report, and is reported exactly once."""
+    """A run is here from its first fact to its report, and is reported exactly once; then it can be corrected."""
 
-    def __init__(self, options: RunOptions, finished: Callable[[RunReport], None]) -> None:
+    def __init__(
+        self,
+        options: RunOptions,
+        finished: Callable[[RunReport], None],
+        corrected: Callable[[Correction], None] = lambda _: None,
+    ) -> None:
         self._options = options
         self._finished = finished
+        self._corrected = corrected
         self._own: OrderedDict[Key, Run] = OrderedDict()
         self._foreign: OrderedDict[Key, Run] = OrderedDict()
         self._finished_keys: OrderedDict[Key, None] = OrderedDict()
+        self._late: OrderedDict[Key, Late] = OrderedDict()
         self._agents: OrderedDict[Key, str | None] = OrderedDict()
         self.evicted = 0
         """Runs reported before their time, or foreign ones not followed, because too many were open."""
@@ -42,8 +51,9 @@ class OpenRuns:
         run = self.find(key)
         if run is None:
             return self._made(key, origin)
-        if origin.own and not run.origin.own:
-            run.adopt(origin)
+        was_own = run.origin.own
+        run.join(origin)
+        if run.origin.own and not was_own:
             self._own[key] = self._foreign.pop(key)
         return run
 
@@ -53,8 +63,21 @@ class OpenRuns:
         if table.get(run.key) is not run:
             return
         del table[run.key]
-        _remember(self._finished_keys, run.key, None, self._options.finished_runs_max)
-        self._finished(run.report(self._agents.get((run.key[0], run.assistant_id or ""))))
+        report = run.report(self._agents.get((run.key[0], run.assistant_id or "")))
+        self._remember(run, Figures(report.status, report.outcome, report.error, report.usage, report.usage_source))
+        self._finished(report)
+
+    def late(self, key: Key) -> Late | None:
+        """The run of this key, where it was reported and its figures may still get better."""
+        return self._late.get(key) if key in self._finished_keys else None
+
+    def correct(self, late: Late, at_ns: int) -> None:
+        """Tell what is better by now than what was reported, if anything; `at_ns` since the Unix epoch."""
+        correction = late.correction(at_ns)
+        if late.is_settled:
+            self._late.pop(late.key, None)
+        if correction is not None:
+            self._corrected(correction)
 
     def sweep(self, now_ns: int) -> None:
         """Report the overdue."""
@@ -71,6 +94,12 @@ class OpenRuns:
         """An assistant was seen; its newest name counts."""
         self._agents.pop((upstream, agent.agent_id), None)
         _remember(self._agents, (upstream, agent.agent_id), agent.name, self._options.agents_max)
+
+    def _remember(self, run: Run, told: Figures) -> None:
+        _remember(self._finished_keys, run.key, None, self._options.finished_runs_max)
+        unsettled = late(run, told, self._options.steps_max)
+        if unsettled is not None:
+            _remember(self._late, run.key, unsettled, self._options.corrected_runs_max)
 
     def _all(self) -> Iterator[Run]:
         return chain(self._own.values(), self._foreign.values())

@@ -14,8 +14,10 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     """Keys of finished runs, remembered so that a later read never counts."""
     agents_max: int = 10_000
     """Assistants whose names are remembered."""
-    gaps_max: int = 4096
-    """Lengths between content deltas kept for a run; at least 2, then every second is dropped."""
+    corrected_runs_max: int = 10_000
+    """Reported runs whose figures may get better, remembered so that a later read can correct them."""
+    legs_max: int = 256
+    """Hand-ins of a run told apart; later ones count as the last."""
     steps_max: int = 512
     """Steps kept for a run; later ones are left out."""
     tools_max: int = 1024

@@ -1,4 +1,4 @@
-"""How long a run was queued, worked and waited for its client, and how even its content came.
+"""How long a run was queued, worked and waited for its client.
 
 All times are arrivals by our clock. For a run that is polled they are known to the poll interval only.
 Waiting in the queue again after a hand-in belongs to no phase. A sum that lacks a part is not told: where a
@@ -69,33 +69,3 @@ class Phases:
         if self._working_since is not None and not self._is_lost:
             self.model_ns = (self.model_ns or 0) + at_ns - self._working_since
         self._working_since = None
-
-
-class Gaps:
-    """Lengths between content deltas, in order: all of them, or an even sample of the whole run.
-
-    Beyond `gaps_max` every second one is dropped, and from then on only every second one is taken.
-    """
-
-    def __init__(self, gaps_max: int) -> None:
-        self._gaps_max = gaps_max
-        self._kept: list[int] = []
-        self._stride = 1
-        self._passed = 0
-
-    def add(self, gap_ns: int) -> None:
-        """One more."""
-        self._passed += 1
-        if self._passed < self._stride:
-            return
-        self._passed = 0
-        self._kept.append(gap_ns)
-        if len(self._kept) > self._gaps_max:
-            newest_goes = len(self._kept) % 2 == 0
-            self._passed = self._stride if newest_goes else 0
-            del self._kept[1::2]
-            self._stride *= 2
-
-    def kept(self) -> tuple[int, ...]:
-        """The sample, in ns."""
-        return tuple(self._kept)

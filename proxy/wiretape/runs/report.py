@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from wiretape.exchange import How, Trace
+from wiretape.runs.sketch import Sketch
 
 
 class Usage(Struct, frozen=True):
@@ -160,8 +161,8 @@ class RunReport(Struct, frozen=True, kw_only=True):
     duration_ns: int | None
     """Length from the creating request to the terminal status; none where one of the two was not seen: the run is
     foreign, or was abandoned."""
-    gaps_ns: tuple[int, ...] = ()
-    """Lengths between content deltas, in order; at most `gaps_max`, then thinned."""
+    gaps: Sketch = field(default_factory=Sketch)
+    """Lengths between content deltas of one step's stream."""
     usage: Usage | None = None
     usage_source: str = "none"
     """`run`, `steps` or `none`."""

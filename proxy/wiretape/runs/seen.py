@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from wiretape.exchange import Trace
@@ -25,7 +27,8 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 
 class Context(Struct, frozen=True):
-    """How the proxy served an exchange."""
+    """How the proxy served an exchange, and where it has the number of a new span from."""
 
     mode: str
     cassette: str | None
+    new_span_id: Callable[[], int]

@@ -1,41 +1,53 @@
-"""One run, followed from fact to fact until it can be reported; whatever carried the facts, and in any order."""
+"""One run, followed from fact to fact until it can be reported; whatever carried the facts, and in any order.
+
+The report follows from what was seen, with the times and legs it was seen with, and not from the order in which it was
+told, nor from how often (`runs.facts` says what is excepted). What is told after the report does not change it: at most
+it makes a correction (`runs.late`). A leg's number is taken when its exchange is asked for, and so is part of the fact.
+"""
 
 from __future__ import annotations
 
 from typing import TypedDict
 
 from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from wiretape.dialects.events import Asked, ContentKind, RunSeen, StepSeen, ToolSeen
-from wiretape.exchange import Request
+from wiretape.exchange import Trace
+from wiretape.runs.course import Course
+from wiretape.runs.facts import LegFacts, RunFacts, earliest, latest, sooner, value
+from wiretape.runs.figures import Figures, ended_figures, open_figures, see_end
 from wiretape.runs.options import RunOptions
-from wiretape.runs.phases import Gaps, Phases
-from wiretape.runs.report import Carried, RunReport, Usage
-from wiretape.runs.state import State, advance
-from wiretape.runs.steps import NS, Steps, usage
+from wiretape.runs.phases import Phases
+from wiretape.runs.report import Carried, RunReport
+from wiretape.runs.state import RANKS, TERMINAL
+from wiretape.runs.step_reports import NS, Clock, StepReports
+from wiretape.runs.steps import see_call, see_step, see_wait, step_tokens
 
+_GAPS_MAX = 256
+"""Lengths that wait to be counted together, which costs a fifth of one by one."""
 Key = tuple[str, str]
 """Upstream name and run id."""
 
 
 class Origin(Struct, frozen=True):
-    """The exchange a run is first known from; its `own` where that created the run."""
+    """The exchange a run is first known from; its `own` where that created the run. It holds nothing secret."""
 
-    request: Request
+    at_ns: int
+    """When its request came, monotonic; `wall_ns` is the same moment since the Unix epoch."""
+    wall_ns: int
     own: bool
     mode: str
     cassette: str | None
     asked: Asked
     span_id: int
+    trace: Trace | None = None
     first_event_ns: int | None = None
 
 
-class Ending(TypedDict):
-    """How a run ended and how long it took: a part of its RunReport."""
+class Length(TypedDict):
+    """When a run began and ended: a part of its RunReport."""
 
-    status: str
-    outcome: str
-    error: str | None
     start_ns: int
     end_ns: int
     duration_ns: int | None
@@ -49,11 +61,10 @@ class Firsts(TypedDict):
     first_token_kind: str | None
 
 
-class Spent(TypedDict):
-    """Tokens: a part of a RunReport."""
+class Pulse(Struct):
+    """When content last came in a stream, of the step it is at: a stream is in order, whatever else is not."""
 
-    usage: Usage | None
-    usage_source: str
+    at_ns: int | None = None
 
 
 class Leg(Struct, frozen=True):
@@ -65,209 +76,213 @@ class Leg(Struct, frozen=True):
 
 
 class Run:
-    """An open run. Times passed in are monotonic ns; the report's points are made from one wall reading."""
+    """An open run: where it was first known from, what was seen of it, and who still tells of it."""
 
     def __init__(self, key: Key, origin: Origin, options: RunOptions) -> None:
         self.key = key
         self.origin = origin
-        self.state = State()
-        self.polls = 0
-        self.exchanges = 0
-        self.events = 0
-        self.streamed = False
+        self._facts = RunFacts(origin.at_ns)
+        self._gaps: list[int] = []
+        self._content_ns = origin.at_ns
         self.holds = 0
         """Exchanges under way that must end before the run is reported."""
         self._options = options
-        self._seen: RunSeen | None = None
-        self._usage: Usage | None = None
-        self._error: str | None = None
-        self._created_s: float | None = None
-        self._expiry_ns: int | None = None
-        self._last_seen_ns = origin.request.at_ns
-        self._ended_ns: int | None = None
-        self._phases = Phases()
-        self._steps = Steps(options.steps_max, options.tools_max)
-        self._gaps = Gaps(options.gaps_max)
-        self._first_content: tuple[int, ContentKind] | None = None
-        self._last_content_ns: int | None = None
-        self._stream_step: str | None = None
-        self._carried: list[Carried] = []
 
-    def adopt(self, origin: Origin) -> None:
-        """The exchange that created the run, seen after a poll or a list that already named it."""
-        self.origin = origin
+    @property
+    def facts(self) -> RunFacts:
+        """All that was seen of it, to the last piece of content."""
+        self._count_gaps()
+        self._facts.last_seen_ns = max(self._facts.last_seen_ns, self._content_ns)
+        return self._facts
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a terminal status was seen."""
+        return bool(self.facts.ends)
+
+    @property
+    def leg(self) -> int:
+        """The leg it is in by now."""
+        return max(self.facts.legs, default=0)
+
+    def join(self, origin: Origin) -> None:
+        """One more exchange that it is known from: the one that created it counts, else the earliest."""
+        self.origin = min(self.origin, origin, key=lambda one: (not one.own, one.at_ns, one.span_id))
 
     def see(self, seen: RunSeen, at_ns: int, leg: Leg) -> None:
-        """A snapshot of the run. Tokens count at a terminal status only; whatever is told before is not final."""
+        """A snapshot of the run."""
         self.watched_until(at_ns)
-        state = advance(self.state, leg.number, seen.status)
-        if self._seen is None or state != self.state:
-            self._seen = seen
-        self._created_s = seen.created_s if self._created_s is None else self._created_s
-        if seen.expires_s is not None:
-            self._expiry_ns = self._expiry(seen.expires_s, seen.created_s, at_ns)
-        if state != self.state:
-            self._enter(state, seen, at_ns, leg)
-        if self.state.is_terminal and self._usage is None and seen.status == self.state.status:
-            self._usage = usage(seen.tokens)
+        self._see_names(seen, at_ns)
+        part = self._leg(leg, at_ns)
+        see_end(self.facts.ends, seen, at_ns)
+        if seen.status in RANKS and seen.status not in TERMINAL:
+            part.statuses[seen.status] = sooner(part.statuses.get(seen.status), at_ns)
+        if seen.status == "requires_action":
+            see_wait(self.facts, seen.pending, at_ns, self._number(leg), self._options)
 
     def accept(self, leg: Leg, at_ns: int) -> None:
-        """A hand-in was accepted, whatever becomes of its answer."""
+        """A hand-in was accepted, whatever becomes of its answer; until that it may be refused."""
         self.watched_until(at_ns)
-        self._resume(leg)
+        part = self._leg(leg, at_ns)
+        if not leg.answered_calls:
+            part.all_answered_ns = sooner(part.all_answered_ns, leg.asked_ns)
+        for call_id in leg.answered_calls[: self._options.tools_max - len(part.answered)]:
+            part.answered[call_id] = sooner(part.answered.get(call_id), leg.asked_ns)
 
-    def see_step(self, seen: StepSeen, at_ns: int, leg: Leg, *, streamed: bool) -> None:
-        """A snapshot of a step. Content of a stream's next step is timed anew: a tool's running time is no gap."""
+    def see_step(self, seen: StepSeen, at_ns: int, leg: Leg) -> None:
+        """A snapshot of a step."""
         self.watched_until(at_ns)
-        if streamed and seen.step_id != self._stream_step:
-            self._stream_step, self._last_content_ns = seen.step_id, None
-        self._resume(leg)
-        self._steps.see(seen, self.wall(at_ns), self._clock_ahead_ns())
+        self._leg(leg, at_ns)
+        see_step(self.facts, seen, at_ns, self._options)
 
     def see_tool(self, tool: ToolSeen, at_ns: int) -> None:
         """A tool call that a delta opened."""
-        self._steps.call(tool, self.wall(at_ns))
+        see_call(self.facts, tool, at_ns, self._options)
 
-    def see_content(self, kind: ContentKind, at_ns: int) -> None:
-        """A piece of content, not empty."""
-        if self._last_content_ns is not None:
-            self._gaps.add(at_ns - self._last_content_ns)
-        elif self._first_content is None:
-            self._first_content = (at_ns, kind)
-        self._last_content_ns = at_ns
+    def see_content(self, kind: ContentKind, at_ns: int, pulse: Pulse) -> None:
+        """A piece of content, not empty, of the stream with this pulse; the hot path."""
+        last_ns, pulse.at_ns = pulse.at_ns, at_ns
+        if at_ns > self._content_ns:  # noqa: PLR1730  a call of `max` costs as much as all else here
+            self._content_ns = at_ns
+        if last_ns is None:
+            self._facts.first_content = earliest(self._facts.first_content, at_ns, kind)
+        else:
+            gaps = self._gaps
+            gaps.append(at_ns - last_ns)
+            if len(gaps) >= _GAPS_MAX:
+                self._count_gaps()
 
-    def see_error(self, code: str) -> None:
+    def see_error(self, code: str, at_ns: int) -> None:
         """An error that a stream carried, or how one broke; the first counts, and the run's own goes before."""
-        self._error = self._error or code
+        self.facts.error = earliest(self.facts.error, at_ns, code)
 
     def carry(self, carried: Carried) -> None:
-        """An exchange that carried the run has ended."""
-        if len(self._carried) < self._options.carried_max:
-            self._carried.append(carried)
+        """An exchange that carried the run has ended; its times are monotonic."""
+        if len(self.facts.carried) < self._options.carried_max:
+            self.facts.carried.append(carried)
 
     def watched_until(self, at_ns: int) -> None:
         """The run was looked at until then, and had not ended."""
-        self._last_seen_ns = max(self._last_seen_ns, at_ns)
+        self.facts.last_seen_ns = max(self.facts.last_seen_ns, at_ns)
 
     def is_overdue(self, now_ns: int) -> bool:
         """Whether it will not be heard of again, by its own expiry or, without one, by its silence."""
-        if self._expiry_ns is None:
-            return now_ns > self._last_sign_ns + int(self._options.abandon_after_s * NS)
-        return now_ns > max(self._expiry_ns, self._last_sign_ns) + int(self._options.expiry_margin_s * NS)
+        expiry_ns, last_ns = self._expiry_ns(), self.facts.last_seen_ns
+        if expiry_ns is None:
+            return now_ns > last_ns + int(self._options.abandon_after_s * NS)
+        return now_ns > max(expiry_ns, last_ns) + int(self._options.expiry_margin_s * NS)
 
-    def wall(self, at_ns: int) -> int:
-        """A monotonic time as ns since the Unix epoch."""
-        return self.origin.request.wall_ns + at_ns - self.origin.request.at_ns
+    def figures(self) -> Figures:
+        """How it ended and what it used, as far as is known."""
+        return self._figures(Course(self.facts))
 
     def report(self, assistant_name: str | None) -> RunReport:
         """What is known; the outcome is `abandoned` where no terminal status was seen."""
-        origin, seen, own = self.origin, self._seen, self.origin.own
-        ending = self._ending()
+        origin, facts, own = self.origin, self.facts, self.origin.own
+        course, clock = Course(facts), self._clock()
+        length = self._length(course, clock)
         return RunReport(
             upstream=self.key[0],
             run_id=self.key[1],
-            thread_id=seen.thread_id if seen else None,
+            thread_id=value(facts.thread_id),
             assistant_id=self.assistant_id,
             assistant_name=assistant_name,
             model_requested=origin.asked.model,
-            model=seen.model if seen else None,
+            model=value(facts.model),
             mode=origin.mode,
             cassette=origin.cassette,
             foreign=not own,
-            streamed=self.streamed,
-            **ending,
+            streamed=facts.streamed,
+            **asdict(self._figures(course)),
+            **length,
             **self._firsts(),
-            **(self._phases if own else Phases()).lengths(),
-            gaps_ns=self._gaps.kept(),
-            **self._spent(),
-            polls=self.polls,
-            exchanges=self.exchanges,
-            events=self.events,
-            steps=self._steps.reports(ending["start_ns"], ending["end_ns"]),
-            carried=tuple(self._carried),
-            trace=origin.request.trace if own else None,
+            **(course.phases if own else Phases()).lengths(),
+            gaps=facts.gaps.merged(type(facts.gaps)()),
+            polls=facts.polls,
+            exchanges=facts.exchanges,
+            events=facts.events,
+            steps=StepReports(facts, course, clock).within(length["start_ns"], length["end_ns"]),
+            carried=self._carried(clock),
+            trace=origin.trace if own else None,
             span_id=origin.span_id,
         )
 
     @property
     def assistant_id(self) -> str | None:
         """As the run told it, else as the request asked for it."""
-        return (self._seen.assistant_id if self._seen else None) or self.origin.asked.assistant_id
+        return value(self.facts.assistant_id) or self.origin.asked.assistant_id
 
-    @property
-    def _last_sign_ns(self) -> int:
-        return max(self._last_seen_ns, self._last_content_ns or 0)
+    def _count_gaps(self) -> None:
+        if self._gaps:
+            self._facts.gaps.add_all(self._gaps)
+            self._gaps.clear()
 
-    def _ending(self) -> Ending:
-        is_over, start_ns = self.state.is_terminal, self._start_ns()
-        end_ns = self.wall(self._last_sign_ns if self._ended_ns is None else self._ended_ns)
-        return Ending(
-            status=self.state.status,
-            outcome=self.state.status if is_over else "abandoned",
-            error=self._told_error(),
-            start_ns=start_ns,
-            end_ns=end_ns,
-            duration_ns=max(end_ns - start_ns, 0) if is_over and self.origin.own else None,
-        )
+    def _see_names(self, seen: RunSeen, at_ns: int) -> None:
+        facts = self.facts
+        facts.thread_id = earliest(facts.thread_id, at_ns, seen.thread_id)
+        facts.assistant_id = earliest(facts.assistant_id, at_ns, seen.assistant_id)
+        facts.model = earliest(facts.model, at_ns, seen.model)
+        facts.created_s = earliest(facts.created_s, at_ns, seen.created_s)
+        facts.expires_s = latest(facts.expires_s, at_ns, seen.expires_s)
+
+    def _number(self, leg: Leg) -> int:
+        return min(leg.number, self._options.legs_max)
+
+    def _leg(self, leg: Leg, at_ns: int) -> LegFacts:
+        """What is known of the leg; any fact of it is a sign that it has begun."""
+        part = self.facts.legs.setdefault(self._number(leg), LegFacts(leg.asked_ns, at_ns))
+        part.asked_ns, part.sign_ns = min(part.asked_ns, leg.asked_ns), min(part.sign_ns, at_ns)
+        return part
+
+    def _clock(self) -> Clock:
+        """Ahead of the service's, to a second; taken to agree with it where we did not see the run's creation."""
+        origin, created_s = self.origin, value(self.facts.created_s)
+        ahead_ns = origin.wall_ns - int(created_s * NS) if origin.own and created_s is not None else 0
+        return Clock(origin.at_ns, origin.wall_ns, ahead_ns)
+
+    def _figures(self, course: Course) -> Figures:
+        facts = self.facts
+        if course.ended is None:
+            return open_figures(course.state.status, facts.error)
+        steps = () if facts.steps_cut else step_tokens(facts.steps).values()
+        return ended_figures(*course.ended, facts.error, steps)
+
+    def _length(self, course: Course, clock: Clock) -> Length:
+        start_ns = self._start_ns()
+        end_ns = max(clock.wall(course.ended[1].at_ns if course.ended else self.facts.last_seen_ns), start_ns)
+        is_known = course.ended is not None and self.origin.own
+        return Length(start_ns=start_ns, end_ns=end_ns, duration_ns=end_ns - start_ns if is_known else None)
+
+    def _start_ns(self) -> int:
+        """On the wall clock: our own request or, for a foreign run, the service's stamp where it told one."""
+        asked_ns, created_s = self.origin.wall_ns, value(self.facts.created_s)
+        return asked_ns if self.origin.own or created_s is None else min(int(created_s * NS), asked_ns)
 
     def _firsts(self) -> Firsts:
         """None of a foreign run, whose creating request was not seen."""
         if not self.origin.own:
             return Firsts(first_event_ns=None, first_token_ns=None, first_token_kind=None)
-        at_ns, kind = self._first_content or (None, None)
+        at_ns, kind = self.facts.first_content or (None, None)
         first_event_ns = self._since_start(self.origin.first_event_ns)
         return Firsts(first_event_ns=first_event_ns, first_token_ns=self._since_start(at_ns), first_token_kind=kind)
 
-    def _start_ns(self) -> int:
-        """On the wall clock: our own request or, for a foreign run, the service's stamp where it told one."""
-        asked_ns = self.origin.request.wall_ns
-        return asked_ns if self.origin.own or self._created_s is None else min(int(self._created_s * NS), asked_ns)
+    def _carried(self, clock: Clock) -> tuple[Carried, ...]:
+        """In the order in which they were asked for, by the wall clock."""
+        ordered = sorted(self.facts.carried, key=lambda one: (one.start_ns, one.trace.client_span_id))
+        return tuple(replace(one, start_ns=clock.wall(one.start_ns), end_ns=clock.wall(one.end_ns)) for one in ordered)
 
-    def _clock_ahead_ns(self) -> int:
-        """How far our wall clock is ahead of the service's, to a second; 0 where we did not see the creation."""
-        if not self.origin.own or self._created_s is None:
-            return 0
-        return self.origin.request.wall_ns - int(self._created_s * NS)
-
-    def _enter(self, state: State, seen: RunSeen, at_ns: int, leg: Leg) -> None:
-        self._resume(leg)
-        self.state = state
-        self._phases.enter(state, at_ns)
-        if state.is_terminal:
-            self._ended_ns = at_ns
-        elif seen.pending:
-            self._steps.wait(seen.pending, self.wall(at_ns))
-
-    def _resume(self, leg: Leg) -> None:
-        """The first sign of a new leg: until it comes, the hand-in may still be refused."""
-        if leg.number > self.state.leg and not self.state.is_terminal:
-            self.state = State(leg.number, "queued")
-            self._last_content_ns = None
-            self._phases.resume(leg.asked_ns)
-            self._steps.resume(leg.answered_calls, self.wall(leg.asked_ns))
-
-    def _expiry(self, expires_s: float, created_s: float | None, at_ns: int) -> int:
+    def _expiry_ns(self) -> int | None:
         """Our monotonic time of `expires_at`.
 
         Where we saw the run's creation, its life is measured by the server's own two stamps, so that a clock
         that is wrong on either side abandons nothing; else the wall clocks are taken to agree.
         """
-        if self.origin.own and created_s is not None:
-            return self.origin.request.at_ns + int((expires_s - created_s) * NS)
-        return at_ns + int(expires_s * NS) - self.wall(at_ns)
-
-    def _spent(self) -> Spent:
-        """The run's own usage, else the sum of its steps; unknown for a run that was abandoned."""
-        if self.state.is_terminal and self._usage is not None:
-            return Spent(usage=self._usage, usage_source="run")
-        summed = self._steps.usage() if self.state.is_terminal else None
-        return Spent(usage=summed, usage_source="none" if summed is None else "steps")
-
-    def _told_error(self) -> str | None:
-        if self.state.status in {"completed", "cancelled"}:
+        expires_s, origin = value(self.facts.expires_s), self.origin
+        if expires_s is None:
             return None
-        told = self._seen.error if self._seen and self.state.is_terminal else None
-        return told or ("expired" if self.state.status == "expired" else self._error)
+        created_s = value(self.facts.created_s) if origin.own else None
+        since_ns = origin.wall_ns if created_s is None else int(created_s * NS)
+        return origin.at_ns + int(expires_s * NS) - since_ns
 
     def _since_start(self, at_ns: int | None) -> int | None:
-        return None if at_ns is None else at_ns - self.origin.request.at_ns
+        return None if at_ns is None else at_ns - self.origin.at_ns

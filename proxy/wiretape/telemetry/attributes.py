@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from wiretape.exchange import How, Trace
-from wiretape.runs.quantile import quantile
 from wiretape.runs.report import AgentCreated, ExchangeReport, RunReport, StepReport, ToolReport
 from wiretape.telemetry import vocabulary as v
 from wiretape.telemetry.options import Peer
@@ -199,8 +198,7 @@ def _time_facts(report: RunReport) -> Attributes:
         v.RUN_PHASE_MODEL_S: report.model_ns,
         v.RUN_PHASE_TOOL_WAIT_S: report.tool_wait_ns,
     }
-    ordered = sorted(report.gaps_ns)
-    gaps_ns = {name: quantile(ordered, percent) for name, percent in v.RUN_ITL_S}
+    gaps_ns = {name: report.gaps.quantile(percent) for name, percent in v.RUN_ITL_S}
     return {name: seconds(length) for name, length in (lengths_ns | gaps_ns).items() if length is not None}
 
 

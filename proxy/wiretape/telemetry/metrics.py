@@ -242,7 +242,8 @@ class MetricSink:
             self._record(v.OPERATION, seconds(report.duration_ns), facts)
         if report.streamed and report.first_token_ns is not None:
             self._record(v.FIRST_CHUNK, seconds(report.first_token_ns), facts)
-            self._of(v.OUTPUT_CHUNK, facts).add_all(map(seconds, report.gaps_ns))
+            gaps = ((seconds(gap_ns), count) for gap_ns, count in report.gaps.lengths())
+            self._of(v.OUTPUT_CHUNK, facts).add_counted(gaps)
 
     def _run_operation(self, report: RunReport) -> Attributes:
         peer, model = self._peers.get(report.upstream), report.model_requested or report.model

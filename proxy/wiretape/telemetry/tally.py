@@ -63,6 +63,13 @@ class Spread:
             self._total += sum(ordered)
             self._least, self._most = min(self._least, ordered[0]), max(self._most, ordered[-1])
 
+    def add_counted(self, values: Iterable[tuple[float, int]]) -> None:
+        """Count some, each as often as it is said."""
+        for value, count in values:
+            self._buckets[bisect_left(self._bounds, value)] += count
+            self._total += value * count
+            self._least, self._most = min(self._least, value), max(self._most, value)
+
     def hand_over(self) -> None:
         """Record what was counted, and begin anew."""
         if self._most >= 0:
