@@ -114,14 +114,17 @@ def test_the_sandboxs_page_explains_every_act_as_it_is_told() -> None:
     assert all(read(one, "row") for one in told)
 
 
-def test_the_testing_pages_example_records_and_replays_as_printed(tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(blocks(TESTING, "python")[0], "utf-8")
+@pytest.mark.parametrize(("place", "cassette", "tests"), [(0, "greeting", 2), (1, "budget", 1)])
+def test_the_testing_pages_examples_record_and_replay_as_printed(
+    tmp_path: Path, place: int, cassette: str, tests: int
+) -> None:
+    (tmp_path / "test_it.py").write_text(blocks(TESTING, "python")[place], "utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = ignore::DeprecationWarning\n")
     for command in blocks(TESTING, "sh")[0].splitlines():
         asked = [sys.executable, "-m", *command.split(), "-q", "-p", "no:cacheprovider"]
         ran = subprocess.run(asked, cwd=tmp_path, env=environment(tmp_path), capture_output=True, check=False)
-        assert b"2 passed" in ran.stdout, ran.stdout.decode()
-    assert (tmp_path / "cassettes" / "greeting.tape.jsonl").exists()
+        assert b"%d passed" % tests in ran.stdout, ran.stdout.decode()
+    assert (tmp_path / "cassettes" / f"{cassette}.tape.jsonl").exists()
 
 
 async def test_the_testing_pages_calls_of_the_admin_listener_work(tmp_path: Path) -> None:

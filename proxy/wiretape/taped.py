@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
+from opentelemetry.sdk.trace import ReadableSpan
 
 from wiretape.app import Outcome, Proxy
 from wiretape.cassette.plan import Mode
@@ -19,7 +21,12 @@ from wiretape.config import SANDBOX, Config, load
 from wiretape.edge.sessions import SessionReport, told
 from wiretape.edge.store import tape_path
 from wiretape.errors import CassetteError, ConfigError
+from wiretape.kept import Kept
+from wiretape.runs.report import RunReport
+from wiretape.telemetry.vocabulary import PROFILES
 
+SETTLE_S = 2.0
+"""Seconds that what a test asks of its runs waits for exchanges that have not ended, and for their reports."""
 KEY = "sk-wiretape-needs-no-key"
 """What OPENAI_API_KEY is set to where any key will do: it opens nothing."""
 _LOOPBACK = "127.0.0.1,localhost,::1"
@@ -79,9 +86,10 @@ def taped(wanted: Wanted, environ: Mapping[str, str], lost: Callable[[str], None
     configuration and cassettes.
     """
     with looping("wiretape") as run:
-        proxy = run(_started(wanted, environ))
+        kept = Kept()
+        proxy = run(_started(wanted, environ, kept))
         try:
-            yield Taped(proxy, run)
+            yield Taped(proxy, run, kept)
         finally:
             outcome = run(proxy.close())
     if problem := _lost(outcome):
@@ -91,7 +99,7 @@ def taped(wanted: Wanted, environ: Mapping[str, str], lost: Callable[[str], None
 class Taped:
     """What the fixture `wiretape` gives: where a client has to ask, and what came of it."""
 
-    def __init__(self, proxy: Proxy, run: Run) -> None:
+    def __init__(self, proxy: Proxy, run: Run, kept: Kept) -> None:
         self.url = proxy.traffic.url
         """The proxy's root."""
         self.base_url = f"{self.url}/v1"
@@ -103,6 +111,25 @@ class Taped:
         self.cassettes = [tape_path(Path(stem)) for stem in proxy.config.cassette]
         self._proxy = proxy
         self._run = run
+        self._kept = kept
+
+    @property
+    def runs(self) -> list[RunReport]:
+        """The test's runs that have ended, in order: outcome, tokens, times, steps; live and replayed alike.
+
+        Waits for exchanges that are about to end, `SETTLE_S` at most. A run that never ends is not among them.
+        """
+        self._settle()
+        return sorted(self._kept.runs, key=lambda run: run.start_ns)
+
+    @property
+    def spans(self) -> list[ReadableSpan]:
+        """The spans of what has ended, by their start, in the profile of `[telemetry]`; `runs` says what is waited for.
+
+        `server.*` is left out, as a replay has none.
+        """
+        self._settle()
+        return self._kept.spans(PROFILES[self._proxy.config.telemetry.profile])
 
     @property
     def reports(self) -> list[SessionReport]:
@@ -131,6 +158,15 @@ class Taped:
             return [] if self._proxy.sessions is None else list(map(told, self._proxy.sessions.unplayed()))
 
         return self._run(read())
+
+    def _settle(self) -> None:
+        async def idle() -> int:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SETTLE_S):
+                    await self._proxy.relay.idle()
+            return self._proxy.relay.reported
+
+        self._kept.wait_for(self._run(idle()), SETTLE_S)
 
     def assert_nothing_refused(self) -> None:
         """Raise AssertionError with what was refused, and in mode verify with what drifted."""
@@ -175,13 +211,13 @@ def no_proxy(environ: Mapping[str, str]) -> str:
     return ",".join(dict.fromkeys(filter(None, (*known, _LOOPBACK))))
 
 
-async def _started(wanted: Wanted, environ: Mapping[str, str]) -> Proxy:
+async def _started(wanted: Wanted, environ: Mapping[str, str], kept: Kept) -> Proxy:
     try:
-        return await Proxy.start(_config(wanted, environ), environ={})
+        return await Proxy.start(_config(wanted, environ), environ={}, sinks=[kept])
     except ConfigError:
         if not wanted.port:
             raise
-    return await Proxy.start(_config(replace(wanted, port=0), environ), environ={})
+    return await Proxy.start(_config(replace(wanted, port=0), environ), environ={}, sinks=[kept])
 
 
 def _config(wanted: Wanted, environ: Mapping[str, str]) -> Config:

@@ -62,6 +62,8 @@ class Relay:
         """Whether new requests are refused because the proxy is stopping."""
         self.cutting = False
         """Whether what is still in flight is being cut."""
+        self.reported = 0
+        """Exchanges that have ended and were told of."""
         self._hurried = False
         self._passages: set[Passage] = set()
         self._idle = asyncio.Event()
@@ -95,6 +97,10 @@ class Relay:
         except Exception as error:
             self.broken(error)
             raise
+
+    async def idle(self) -> None:
+        """Wait until nothing is in flight."""
+        await self._idle.wait()
 
     async def drain(self, within_s: float) -> None:
         """Refuse what is new and wait for what is in flight; what has not ended in time will be cut."""
@@ -279,6 +285,7 @@ class Passage:
 
     def _report(self, ending: Ending, reports: Reports, watch: Watch) -> None:
         source = self._relay.source
+        self._relay.reported += 1
         try:
             reports.exchange(
                 report(self._meter, ending, watch.seen, source.name, source.cassette, self._upload, self._tee)
