@@ -56,7 +56,7 @@ class Late(Struct):
             return None
         figures = ended_figures(*ended, self.error, self.steps.values() if self.steps_max else ())
         told = self.told
-        if told.outcome == figures.outcome and (figures.usage is None or figures.usage_source < told.usage_source):
+        if told.outcome == figures.outcome and figures.usage is None:
             return None
         self.told = figures
         if (told.outcome, told.usage) == (figures.outcome, figures.usage):
