@@ -184,6 +184,8 @@ def test_steps_and_tools_are_bounded() -> None:
     steps.step(seen(), 1)
     steps.step(seen(step_id="t"), 1)
     steps.see_tool(SEARCH, 1)
+    steps.see_tool(CALL, 1)
+    steps.step(seen(tools=(SEARCH, CALL)), 1)
     steps.wait([CALL], 1)
     (told,) = steps.reports()
     assert [tool.call_id for tool in told.tools] == ["f"]

@@ -172,10 +172,6 @@ class Run:
             return now_ns > last_ns + int(self._options.abandon_after_s * NS)
         return now_ns > max(expiry_ns, last_ns) + int(self._options.expiry_margin_s * NS)
 
-    def figures(self) -> Figures:
-        """How it ended and what it used, as far as is known."""
-        return self._figures(Course(self.facts))
-
     def report(self, assistant_name: str | None) -> RunReport:
         """What is known; the outcome is `abandoned` where no terminal status was seen."""
         origin, facts, own = self.origin, self.facts, self.origin.own
