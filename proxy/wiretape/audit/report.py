@@ -109,7 +109,7 @@ def _lines(path: Path, by: By) -> list[_Line]:
         SELECT coalesce({key}, '{UNKNOWN}'), {name}, is_foreign, outcome,
             input_tokens, cached_tokens, output_tokens, reasoning_tokens,
             first_event_us, first_token_us, duration_us
-        FROM run ORDER BY created_us, upstream, run_id
+        FROM corrected ORDER BY created_us, upstream, run_id
     """  # noqa: S608 - the words are ours
     with reading(path) as connection:
         return [_Line(*row) for row in connection.execute(query)]

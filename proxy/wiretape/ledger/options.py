@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from wiretape.errors import LedgerError
 
@@ -13,10 +13,23 @@ _SCHEME: Final = "sqlite:///"
 
 
 class LedgerOptions(Struct, frozen=True, kw_only=True):
-    """Limits of the ledger's writer."""
+    """What the ledger keeps, how long, and what its runs are priced by."""
 
     busy_timeout_ms: int = 2_000
     """Milliseconds to wait for another process's transaction; then the batch is lost and counted."""
+    requests: bool = False
+    """Whether each exchange gets a row of its own, with sizes and times, beside the run that it belongs to."""
+    retention_days: float | None = None
+    """Days that rows are kept, from a run's creation or an exchange's beginning; without it, until they are purged."""
+    retention_batch: int = 500
+    """Rows that one transaction removes, so that no writer waits long for it."""
+    runs_remembered_max: int = 10_000
+    """Runs whose exchanges' own overhead is added up until no more of them come; the oldest is forgotten."""
+    price_list: Literal["none", "genai-prices"] = "none"
+    """Where prices come from that no `[[price]]` tells: `genai-prices` asks the data in that package, of the extra
+    `prices`, as it was released; nothing is fetched."""
+    deployments: dict[str, str] = field(default_factory=dict)
+    """Name of a deployment to the model that it is priced as."""
 
 
 def parse_ledger_url(text: str) -> Path:

@@ -34,8 +34,8 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def find(connection: sqlite3.Connection, upstream: str, run_id: str) -> RunRow | None:
-    """The row of one run."""
+    """The row of one run, with what corrections know better."""
     names = ", ".join(COLUMNS)
-    query = f"SELECT {names} FROM run WHERE upstream = ? AND run_id = ?"  # noqa: S608 - names are ours
+    query = f"SELECT {names} FROM corrected WHERE upstream = ? AND run_id = ?"  # noqa: S608 - names are ours
     found = connection.execute(query, (upstream, run_id)).fetchone()
     return None if found is None else convert(dict(zip(COLUMNS, found, strict=True)), RunRow, strict=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from wiretape.errors import LedgerError
+from wiretape.ledger.views import VIEWS
 
 APPLICATION_ID: Final = 0x77746C67
 """`wtlg`, in the file's header: what tells a ledger from any other SQLite file."""
@@ -54,6 +55,95 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         ) WITHOUT ROWID
         """,
     ),
+    (
+        "ALTER TABLE run ADD COLUMN key_hash TEXT",
+        "ALTER TABLE run ADD COLUMN key_alias TEXT",
+        "ALTER TABLE run ADD COLUMN gap_sketch BLOB",
+        "ALTER TABLE run ADD COLUMN overhead_us INTEGER",
+        "CREATE INDEX run_created ON run (created_us)",
+        """
+        CREATE TABLE step (
+            upstream TEXT NOT NULL,
+            run_id TEXT NOT NULL,
+            step_id TEXT NOT NULL,
+            type TEXT NOT NULL,
+            status TEXT NOT NULL,
+            created_us INTEGER NOT NULL,
+            duration_us INTEGER,
+            error TEXT,
+            tools TEXT,
+            input_tokens INTEGER,
+            cached_tokens INTEGER,
+            output_tokens INTEGER,
+            reasoning_tokens INTEGER,
+            PRIMARY KEY (upstream, run_id, step_id)
+        ) WITHOUT ROWID
+        """,
+        # In the order of time, so that a row is added at the end, and an hour or what is too old lies together.
+        """
+        CREATE TABLE request (
+            start_us INTEGER NOT NULL,
+            span_id INTEGER NOT NULL,
+            trace_id TEXT NOT NULL,
+            upstream TEXT NOT NULL,
+            run_id TEXT,
+            session TEXT NOT NULL,
+            mode TEXT NOT NULL,
+            cassette TEXT,
+            played TEXT,
+            method TEXT NOT NULL,
+            route TEXT NOT NULL,
+            status INTEGER,
+            how TEXT NOT NULL,
+            code TEXT,
+            streamed INTEGER NOT NULL,
+            passed_us INTEGER,
+            head_us INTEGER,
+            first_chunk_us INTEGER,
+            duration_us INTEGER NOT NULL,
+            overhead_us INTEGER NOT NULL,
+            bytes_in INTEGER NOT NULL,
+            bytes_out INTEGER NOT NULL,
+            chunks INTEGER NOT NULL,
+            events INTEGER NOT NULL,
+            upstream_request_id TEXT,
+            upstream_processing_ms INTEGER,
+            key_hash TEXT,
+            PRIMARY KEY (start_us, span_id)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE price (
+            version TEXT NOT NULL PRIMARY KEY,
+            model TEXT NOT NULL,
+            provider TEXT,
+            upstream TEXT,
+            since TEXT,
+            input_pico INTEGER NOT NULL,
+            cached_pico INTEGER NOT NULL,
+            output_pico INTEGER NOT NULL,
+            source TEXT NOT NULL
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE correction (
+            digest TEXT NOT NULL PRIMARY KEY,
+            upstream TEXT NOT NULL,
+            run_id TEXT NOT NULL,
+            at_us INTEGER NOT NULL,
+            is_foreign INTEGER NOT NULL,
+            status TEXT NOT NULL,
+            outcome TEXT NOT NULL,
+            error TEXT,
+            input_tokens INTEGER,
+            cached_tokens INTEGER,
+            output_tokens INTEGER,
+            reasoning_tokens INTEGER,
+            usage_source TEXT NOT NULL
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX correction_run ON correction (upstream, run_id)",
+    ),
 )
 """Statements that lead from version n to n + 1. What was released is never edited: a change is a new entry."""
 
@@ -74,11 +164,21 @@ def known_version(connection: sqlite3.Connection, path: Path) -> int:
 
 def migrate(connection: sqlite3.Connection, found: int) -> None:
     """Bring a ledger from version `found` to `VERSION`, inside the caller's transaction."""
+    if found == VERSION:
+        return
     for statements in MIGRATIONS[found:]:
         for statement in statements:
             connection.execute(statement)
+    _see(connection)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _see(connection: sqlite3.Connection) -> None:
+    """Make the views anew."""
+    for name, made in VIEWS.items():
+        connection.execute(f"DROP VIEW IF EXISTS {name}")
+        connection.execute(made)
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

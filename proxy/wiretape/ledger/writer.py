@@ -1,28 +1,26 @@
-"""Run reports to rows of the ledger, in short transactions on the sink's own thread."""
+"""Reports to rows of the ledger, in short transactions on the sink's own thread."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from msgspec import structs
-
 from wiretape.errors import LedgerError
-from wiretape.ledger import schema
+from wiretape.ledger.batch import Batch
+from wiretape.ledger.open import immediate, open_ledger
 from wiretape.ledger.options import LedgerOptions
-from wiretape.ledger.rows import RunRow, run_row, upsert_sql
+from wiretape.ledger.purge import give_back_some, purge_some
 from wiretape.runs.report import Correction, ExchangeReport, RunReport
 
-_UPSERT: Final = upsert_sql()
-_OWNER_ONLY: Final = 0o600
+_US_PER_DAY: Final = 86_400 * 1_000_000
 
 
 class LedgerSink:
-    """Gathers runs and writes them when told to; opens the file on its first write, in the thread that writes.
+    """Gathers reports and writes them when told to; opens the file on its first write, in the thread that writes.
 
     Raises LedgerError when the file is locked, damaged, read-only, not a ledger, or of a newer Wiretape. The batch is
     then lost, and the next one opens the file anew.
@@ -30,90 +28,70 @@ class LedgerSink:
 
     name = "ledger"
 
-    def __init__(self, path: Path, options: LedgerOptions) -> None:
+    def __init__(self, path: Path, options: LedgerOptions, now_ns: Callable[[], int] = time.time_ns) -> None:
+        """`now_ns` gives nanoseconds since the Unix epoch, for what has become too old."""
         self._path = path
         self._options = options
-        self._rows: list[RunRow] = []
+        self._now_ns = now_ns
+        self._batch = Batch(options.runs_remembered_max, requests=options.requests)
         self._connection: sqlite3.Connection | None = None
+        self.purged = 0
+        """Rows that `retention_days` took out."""
 
     @property
     def gathered(self) -> int:
-        """Runs that wait for `flush`."""
-        return len(self._rows)
+        """Reports that wait for `flush`."""
+        return self._batch.waits
 
     def exchange(self, report: ExchangeReport) -> None:
-        """Exchanges have no rows of their own."""
+        """Hold the exchange's row, where exchanges have some, and its share of its run's overhead."""
+        self._batch.exchange(report)
 
     def run(self, report: RunReport) -> None:
-        """Hold the run's row until `flush`."""
-        self._rows.append(run_row(report))
+        """Hold the rows of a run, its steps and its price until `flush`."""
+        self._batch.run(report)
 
     def correction(self, report: Correction) -> None:
-        """Nothing is held of it."""
+        """Hold a correction of a run until `flush`."""
+        self._batch.correction(report)
 
     def flush(self) -> None:
-        """Write all held rows in one transaction."""
-        rows, self._rows = self._rows, []
+        """Write all held rows in one transaction, and take out some of those that are too old."""
+        rows = self._batch.taken()
         try:
-            connection = self._connection or self._open()
+            connection = self._connection or open_ledger(self._path, self._options)
             self._connection = connection
-            with _immediate(connection):
-                connection.executemany(_UPSERT, [structs.asdict(row) for row in rows])
+            with immediate(connection):
+                rows.write(connection)
         except (sqlite3.Error, OSError) as error:
             self._forget()
-            raise LedgerError(f"ledger {self._path} could not be written: {error}; {len(rows)} runs lost") from error
+            raise LedgerError(
+                f"ledger {self._path} could not be written: {error}; {rows.reports} reports lost"
+            ) from error
+        self._retire(connection)
 
     def close(self, deadline_s: float) -> None:
         """Write what is held and close the file."""
         try:
-            if self._rows:
+            if self._batch.waits:
                 self.flush()
         finally:
             self._forget()
 
-    def _open(self) -> sqlite3.Connection:
-        return open_ledger(self._path, self._options)
+    def _retire(self, connection: sqlite3.Connection) -> None:
+        """One small batch after each that was written; one that cannot be taken out now is taken out later."""
+        days = self._options.retention_days
+        if days is None:
+            return
+        before_us = self._now_ns() // 1000 - int(days * _US_PER_DAY)
+        with suppress(sqlite3.OperationalError):
+            removed = purge_some(connection, before_us, self._options.retention_batch).total
+            self.purged += removed
+            if removed:
+                give_back_some(connection)
 
     def _forget(self) -> None:
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
-
-
-def open_ledger(path: Path, options: LedgerOptions) -> sqlite3.Connection:
-    """Open the ledger to write, made (for its owner alone) or migrated where needed.
-
-    Raises LedgerError when it is not a ledger or is a newer one's; sqlite3.Error and OSError when it cannot be opened.
-    """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY))
-    connection = sqlite3.connect(path, timeout=options.busy_timeout_ms / 1000, isolation_level=None)
-    try:
-        _prepare(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    # Somebody else's file is refused before anything is changed in it.
-    schema.known_version(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")
-    # With WAL, NORMAL can lose the last transactions to a power cut, never the file.
-    connection.execute("PRAGMA synchronous = NORMAL")
-    with _immediate(connection):
-        # Asked again inside: another process may have migrated it meanwhile.
-        schema.migrate(connection, schema.known_version(connection, path))
-
-
-@contextmanager
-def _immediate(connection: sqlite3.Connection) -> Iterator[None]:
-    """A transaction that takes the write lock at once, so it can only fail before anything was done."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")

@@ -12,6 +12,7 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from wiretape.exchange import How, Trace
+from wiretape.runs.cost import Cost
 from wiretape.runs.sketch import Sketch
 
 
@@ -166,6 +167,8 @@ class RunReport(Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
     usage_source: str = "none"
     """`run`, `steps` or `none`."""
+    cost: Cost | None = None
+    """Known where a price is; added on a sink's thread."""
     polls: int = 0
     exchanges: int = 0
     events: int = 0

@@ -1,0 +1,111 @@
+"""What one transaction writes: rows by table, gathered from reports."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict
+from typing import Final
+
+from wiretape.ledger.merge import CORRECTION, PRICE, REQUEST, RUN, STEP
+from wiretape.ledger.rows import (
+    Row,
+    correction_values,
+    overhead_ns,
+    price_values,
+    request_values,
+    run_values,
+    step_values,
+)
+from wiretape.runs.report import Correction, ExchangeReport, RunReport
+
+Key = tuple[str, str]
+
+UPSERTS: Final = {table.name: table.upsert() for table in (PRICE, RUN, STEP, REQUEST, CORRECTION)}
+"""How a row of each table is written, or merged into the one that is there."""
+_OVERHEAD: Final = """
+    UPDATE run SET overhead_us = max(coalesce(overhead_us, 0), ?) WHERE upstream = ? AND run_id = ?
+"""
+
+
+class Batch:
+    """Reports until they are written. A run's own overhead adds up over its exchanges, some of which come later."""
+
+    def __init__(self, runs_remembered_max: int, *, requests: bool) -> None:
+        self._requests = requests
+        self._remembered_max = runs_remembered_max
+        self._overhead: OrderedDict[Key, int] = OrderedDict()
+        self._written: OrderedDict[Key, None] = OrderedDict()
+        self._late: dict[Key, None] = {}
+        self._runs: dict[Key, list[RunReport]] = {}
+        self._rows: dict[str, list[Row]] = {}
+        self.held = 0
+        """Reports whose rows wait."""
+
+    def exchange(self, report: ExchangeReport) -> None:
+        """Add its overhead to its run's, and hold its row where exchanges have some."""
+        if report.run_key is not None:
+            self._add(report.run_key, overhead_ns(report))
+        if self._requests:
+            self._hold("request", request_values(report))
+            self.held += 1
+
+    def run(self, report: RunReport) -> None:
+        """Hold a run with its steps and its price."""
+        self._runs.setdefault((report.upstream, report.run_id), []).append(report)
+        for row in step_values(report):
+            self._hold("step", row)
+        if report.cost is not None:
+            self._hold("price", price_values(report.cost))
+        self.held += 1
+
+    def correction(self, report: Correction) -> None:
+        """Hold what is known better of a run."""
+        self._hold("correction", correction_values(report))
+        self.held += 1
+
+    def taken(self) -> Rows:
+        """All that is held; nothing is any more."""
+        runs = [run_values(one, self._overhead.get(key)) for key, some in self._runs.items() for one in some]
+        late = [(self._overhead.get(key, 0) // 1000, *key) for key in self._late if key not in self._runs]
+        rows = Rows(self._rows | {"run": runs} if runs else self._rows, late, self.held)
+        self._remember(self._runs)
+        self._runs, self._late, self._rows, self.held = {}, {}, {}, 0
+        return rows
+
+    def _hold(self, table: str, row: Row) -> None:
+        self._rows.setdefault(table, []).append(row)
+
+    def _add(self, key: Key, more_ns: int) -> None:
+        self._overhead[key] = self._overhead.pop(key, 0) + more_ns
+        if len(self._overhead) > self._remembered_max:
+            self._overhead.popitem(last=False)
+        if key in self._written:
+            self._late[key] = None
+
+    def _remember(self, keys: dict[Key, list[RunReport]]) -> None:
+        self._written.update(dict.fromkeys(keys))
+        while len(self._written) > self._remembered_max:
+            self._written.popitem(last=False)
+
+    @property
+    def waits(self) -> int:
+        """Reports held, and runs whose overhead has grown since they were written."""
+        return self.held + len(self._late)
+
+
+class Rows:
+    """What a batch has become."""
+
+    def __init__(self, by_table: dict[str, list[Row]], late: list[tuple[int, str, str]], reports: int) -> None:
+        self._by_table = by_table
+        self._late = late
+        self.reports = reports
+        """How many reports these are."""
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write all of it, inside the caller's transaction."""
+        for table, upsert in UPSERTS.items():
+            if table in self._by_table:
+                connection.executemany(upsert, self._by_table[table])
+        if self._late:
+            connection.executemany(_OVERHEAD, self._late)

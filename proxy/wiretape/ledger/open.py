@@ -1,0 +1,57 @@
+"""A ledger's file: made for its owner alone, opened to write, and brought up to date."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from wiretape.ledger import schema
+from wiretape.ledger.options import LedgerOptions
+
+_OWNER_ONLY: Final = 0o600
+
+
+def open_ledger(path: Path, options: LedgerOptions) -> sqlite3.Connection:
+    """Open the ledger to write, made (for its owner alone) or migrated where needed.
+
+    Raises LedgerError when it is not a ledger or is a newer one's; sqlite3.Error and OSError when it cannot be opened.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY))
+    connection = sqlite3.connect(path, timeout=options.busy_timeout_ms / 1000, isolation_level=None)
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    # Somebody else's file is refused before anything is changed in it.
+    schema.known_version(connection, path)
+    # Only a file without tables takes this; then what a purge frees can be given back piece by piece.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("PRAGMA journal_mode = WAL")
+    # With WAL, NORMAL can lose the last transactions to a power cut, never the file.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    # What was removed is gone from the file, not only from its tables.
+    connection.execute("PRAGMA secure_delete = ON")
+    with immediate(connection):
+        # Asked again inside: another process may have migrated it meanwhile.
+        schema.migrate(connection, schema.known_version(connection, path))
+
+
+@contextmanager
+def immediate(connection: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that takes the write lock at once, so it can only fail before anything was done."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

@@ -1,0 +1,70 @@
+"""Several processes write to one ledger while another reads it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from wiretape.errors import LedgerError
+from wiretape.ledger.reader import reading
+
+ROWS = 1_000
+WRITE = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from support.reports import a_run, an_exchange, KEY
+from msgspec import structs
+from wiretape.ledger.options import LedgerOptions
+from wiretape.ledger.writer import LedgerSink
+sink = LedgerSink(Path(sys.argv[1]), LedgerOptions(requests=True, busy_timeout_ms=60_000))
+for number in range(1_000):
+    run_id = f"run_{sys.argv[2]}_{number}"
+    trace = structs.replace(an_exchange().trace, server_span_id=int(sys.argv[2]) * 10_000 + number)
+    sink.run(a_run(run_id=run_id))
+    sink.exchange(an_exchange(run_key=("default", run_id), trace=trace))
+    # Seen by all of them: it must still be one row.
+    sink.run(a_run(run_id=f"run_shared_{number}", foreign=True))
+    if number % 50 == 49:
+        sink.flush()
+sink.close(1.0)
+"""
+
+
+@pytest.mark.parametrize("writers", [4])
+async def test_four_processes_write_a_thousand_runs_each_while_one_reads(tmp_path: Path, writers: int) -> None:
+    path, tests = tmp_path / "wiretape.db", str(Path(__file__).parents[1])
+    writing = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", WRITE, str(path), str(number), tests, stderr=asyncio.subprocess.PIPE
+        )
+        for number in range(writers)
+    ]
+    ending = asyncio.gather(*(one.communicate() for one in writing))
+    seen = [0]
+    while not ending.done():
+        await asyncio.to_thread(look, path, seen)
+        await asyncio.sleep(0)
+    assert [said for _, said in await ending] == [b""] * writers
+    assert seen == sorted(seen)
+    with reading(path) as connection:
+        counts = "SELECT count(*), count(DISTINCT run_id), sum(is_foreign), sum(overhead_us > 0) FROM run"
+        assert connection.execute(counts).fetchone() == (5 * ROWS, 5 * ROWS, ROWS, 4 * ROWS)
+        assert connection.execute("SELECT count(*) FROM request").fetchone() == (writers * ROWS,)
+        assert connection.execute("SELECT count(*) FROM step").fetchone() == (5 * ROWS * 2,)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def look(path: Path, seen: list[int]) -> None:
+    """A reader never waits for a writer, and sees whole batches alone."""
+    try:
+        with reading(path) as connection:
+            seen.append(connection.execute("SELECT count(*) FROM run").fetchone()[0])
+            assert connection.execute("SELECT count(*) FROM step").fetchone()[0] >= 2 * seen[-1]
+    except LedgerError:
+        # Only before the first writer has made its tables.
+        if seen != [0]:
+            raise
