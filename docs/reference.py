@@ -20,6 +20,8 @@ from wiretape.telemetry.vocabulary import INSTRUMENTS
 
 TARGET = Path(__file__).with_suffix(".md")
 PACKAGE = Path(__file__).parents[1] / "proxy" / "wiretape"
+TABLES = {"upstream", "price"}
+"""Settings of which a file may have several, `[[…]]`."""
 INTRO = """\
 # Reference
 
@@ -67,10 +69,10 @@ def table(kind: type[Struct], section: str) -> Iterator[str]:
     for field in structs.fields(kind):
         found = struct_in(field.type)
         if found is not None:
-            inner.append((f"[[{field.name}]]" if field.name == "upstream" else f"[{field.name}]", found))
+            inner.append((f"[[{field.name}]]" if field.name in TABLES else f"[{field.name}]", found))
         if found is None or field.name == "upstream":
             variable = f" `{ENV_PREFIX}{field.name.upper()}`" if not section and has_variable(field) else ""
-            yield f"| `{field.name}`{variable} | {default(field)} | {meanings[field.name]} |"
+            yield f"| `{field.encode_name}`{variable} | {default(field)} | {meanings[field.name]} |"
     yield ""
     for name, found in inner:
         yield from table(found, name)

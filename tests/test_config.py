@@ -2,6 +2,7 @@
 
 import contextlib
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,14 @@ def test_the_admin_listeners_settings_come_from_the_environment_too() -> None:
     assert (config.admin_token, config.admin_hosts) == ("0123456789abcdef", ("a.internal", "b.internal"))
 
 
+def test_prices_are_exact_as_they_are_written(toml: Any) -> None:
+    """TOML's numbers are floats for Python: 0.0375 has none, and would be a price nobody asked for."""
+    text = '[[price]]\nmodel = "m"\ninput = 0.0375\ncached_input = "0.1"\noutput = 10\nfrom = 2026-01-31\n'
+    (price,) = load({}, {}, toml(text)).config.price
+    assert (price.input, price.cached_input, price.output) == (Decimal("0.0375"), Decimal("0.1"), Decimal(10))
+    assert (price.price().input_pico, price.price().since) == (37_500, "2026-01-31")
+
+
 def test_the_engine_is_chosen_by_name(toml: Any) -> None:
     assert load({}, {}).config.engine == "fast"
     assert load({}, {"WIRETAPE_ENGINE": "reference"}).config.engine == "reference"
@@ -89,6 +98,11 @@ def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
         ('polls = "never"', "Invalid enum value 'never'"),
         ("drain_s = -1.0", "drain_s must be a number that is not negative; got -1"),
         ("drain_s = nan", "drain_s must be a number that is not negative; got nan"),
+        (
+            '[[price]]\nmodel = "m"\ninput = -1\noutput = 1',
+            "price.input of 'm' is USD a million tokens, from 0 to 100,000 with at most six decimals; got -1",
+        ),
+        ('[[price]]\nmodel = "m"\ninput = 1\noutput = 1\nsince = 2026-01-01', "unknown setting price.since"),
         ("[edge]\nstreams_max = -1", "edge.streams_max must be a number that is not negative; got -1"),
         ('listen = "nonsense"', "an address is host:port"),
         ('admin = "x:99999999"', "an address is host:port"),

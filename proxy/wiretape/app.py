@@ -33,8 +33,10 @@ from wiretape.edge.tls import server_context
 from wiretape.edge.upstream import UpstreamOptions
 from wiretape.errors import ConfigError
 from wiretape.ledger.options import parse_ledger_url
+from wiretape.ledger.price_list import prices
 from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.observer import Runs
+from wiretape.runs.prices import Prices
 from wiretape.runs.report import Sink
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.server import served
@@ -167,7 +169,8 @@ class Proxy:
             config.telemetry, self._gauges(), logger, peers=_peers(behind), environ=environ, exporter=exporter, log=log
         )
         self._open.push_async_callback(asyncio.to_thread, self._telemetry.shutdown, FLUSH_S / 3)
-        self._fanout = Fanout((*self._telemetry.sinks, *_ledger(config), *sinks), config.telemetry, logger)
+        sinks = (*self._telemetry.sinks, *_ledger(config), *sinks)
+        self._fanout = Fanout(sinks, config.telemetry, logger, priced=_prices(config, behind).priced)
         self._open.push_async_callback(asyncio.to_thread, self._fanout.close, FLUSH_S * 2 / 3)
         self._reports = Redacted(self._fanout, config.redact)
         self._runs = Runs(config.runs, self._reports.run, lambda: new_bits(64), self._reports.correction)
@@ -261,6 +264,11 @@ class Proxy:
                 outcome, refused=sessions.refused, misses=sessions.misses, unplayed=left, drift=sessions.drift
             )
         return outcome
+
+
+def _prices(config: Config, behind: tuple[UpstreamOptions, ...]) -> Prices:
+    providers = {name: peer.provider for name, peer in _peers(behind).items()}
+    return prices(config.price, config.audit, providers)
 
 
 def _ledger(config: Config) -> tuple[LedgerSink, ...]:

@@ -33,6 +33,7 @@ from wiretape.edge.upstream import EngineName, UpstreamOptions
 from wiretape.errors import ConfigError, LedgerError
 from wiretape.ledger.options import LedgerOptions, parse_ledger_url
 from wiretape.runs.options import RunOptions
+from wiretape.runs.prices import PriceOptions
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.telemetry.options import TelemetryOptions
 
@@ -112,7 +113,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     telemetry: TelemetryOptions = TelemetryOptions()
     """Bounds of spans, metrics and logs."""
     audit: LedgerOptions = LedgerOptions()
-    """Bounds of the ledger's writer."""
+    """What the ledger keeps and how long, and how runs are priced."""
+    price: tuple[PriceOptions, ...] = ()
+    """What models cost: one `[[price]]` for each, and for each day that changed it."""
 
 
 class Effective(Struct, frozen=True):
@@ -173,6 +176,8 @@ def _problems(config: Config) -> Iterator[str]:
     yield from _reuse_problems(config)
     yield from _upstream_problems(config)
     yield from redact_problems(config.redact)
+    for price in config.price:
+        yield from price.problems()
 
 
 def _ledger_problems(ledger: str) -> Iterator[str]:
@@ -261,7 +266,7 @@ def _convert(values: dict[str, Any], origins: Mapping[str, str]) -> Config:
 
 
 def _refuse_unknown(values: Mapping[str, Any], kind: type[Struct], path: str, origins: Mapping[str, str]) -> None:
-    fields = {field.name: field for field in structs.fields(kind)}
+    fields = {field.encode_name: field for field in structs.fields(kind)}
     for name, value in values.items():
         if name not in fields:
             nearest = difflib.get_close_matches(name, fields, 1)

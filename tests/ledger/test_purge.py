@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from support.reports import START_NS, a_run, an_exchange, at
+from support.reports import START_NS, a_correction, a_run, an_exchange, at
 from wiretape.ledger.open import open_ledger
 from wiretape.ledger.options import LedgerOptions
 from wiretape.ledger.purge import Removed, give_back, old, purge, purge_some
 from wiretape.ledger.reader import reading
 from wiretape.ledger.writer import LedgerSink
-from wiretape.runs.report import Correction
 
 DAY_MS = 86_400_000
 OPTIONS = LedgerOptions(requests=True, busy_timeout_ms=1)
@@ -32,23 +31,9 @@ def days(path: Path, count: int, each: int = 1, options: LedgerOptions = OPTIONS
         key, span = ("default", f"run_{number}"), structs.replace(an_exchange().trace, server_span_id=number)
         sink.run(a_run(run_id=key[1], start_ns=at(day_ms)))
         sink.exchange(an_exchange(run_key=key, trace=span, start_ns=at(day_ms), end_ns=at(day_ms + 1)))
-        sink.correction(a_correction(key[1], at(day_ms + 1)))
+        sink.correction(a_correction(run_id=key[1], at_ns=at(day_ms + 1)))
     sink.flush()
     return sink
-
-
-def a_correction(run_id: str, at_ns: int) -> Correction:
-    return Correction(
-        upstream="default",
-        run_id=run_id,
-        at_ns=at_ns,
-        foreign=False,
-        status="completed",
-        outcome="completed",
-        error=None,
-        usage=None,
-        usage_source="none",
-    )
 
 
 def counts(path: Path) -> list[int]:
@@ -79,7 +64,7 @@ def test_a_step_removes_no_more_than_it_was_told(path: Path) -> None:
 
 def test_a_correction_whose_run_went_before_goes_too(path: Path) -> None:
     sink = days(path, 1)
-    sink.correction(a_correction("run_gone", START_NS))
+    sink.correction(a_correction(run_id="run_gone", at_ns=START_NS))
     sink.close(1.0)
     with closing(open_ledger(path, OPTIONS)) as connection:
         assert old(connection, us(1)).corrections == 2

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.reports import MS, START_NS, a_get, a_run, a_submit, an_exchange, at
+from support.reports import COST, MS, PRICE, START_NS, a_correction, a_get, a_run, a_submit, an_exchange, at
 from wiretape.exchange import Trace
 from wiretape.ledger.options import LedgerOptions
 from wiretape.ledger.reader import find, reading
@@ -18,8 +18,6 @@ from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.cost import Cost, Price
 from wiretape.runs.report import Correction, ExchangeReport, RunReport, Usage
 
-PRICE = Price(model="gpt-4o", input_pico=2_500_000, cached_pico=1_250_000, output_pico=10_000_000, source="config")
-COST = Cost(PRICE.nano_usd(200, 50, 40), PRICE, PRICE.version)
 Report = RunReport | ExchangeReport | Correction
 
 
@@ -53,21 +51,6 @@ def the_run(path: Path) -> RunRow:
         row = find(connection, "default", "run_1")
     assert row is not None
     return row
-
-
-def a_correction(**changes: object) -> Correction:
-    facts: dict[str, object] = {
-        "upstream": "default",
-        "run_id": "run_1",
-        "at_ns": at(900),
-        "foreign": False,
-        "status": "completed",
-        "outcome": "completed",
-        "error": None,
-        "usage": Usage(300, 60, 100, 20),
-        "usage_source": "run",
-    }
-    return Correction(**(facts | changes))  # type: ignore[arg-type]  # the test's own words
 
 
 def test_a_step_is_a_row_with_the_names_of_its_tools(path: Path) -> None:
@@ -192,8 +175,8 @@ def test_one_name_that_cannot_be_stored_does_not_cost_its_batch(path: Path, text
 def test_figures_are_those_of_the_correction(path: Path) -> None:
     write(path, a_run(cost=COST), a_correction())
     row = the_run(path)
-    assert (row.input_tokens, row.cached_tokens, row.output_tokens, row.reasoning_tokens) == (300, 100, 60, 20)
-    assert row.cost_nano == PRICE.nano_usd(300, 100, 60)
+    assert (row.input_tokens, row.cached_tokens, row.output_tokens, row.reasoning_tokens) == (210, 50, 41, 10)
+    assert row.cost_nano == PRICE.nano_usd(210, 50, 41)
     assert asked(path, "SELECT input_tokens FROM run") == [{"input_tokens": 200}]
 
 
@@ -204,12 +187,12 @@ def test_a_run_that_was_given_up_ends_as_its_correction_says(path: Path) -> None
     write(path, gave_up, a_correction(status="failed", outcome="failed", error="server_error"))
     row = the_run(path)
     assert (row.status, row.outcome, row.error) == ("failed", "failed", "server_error")
-    assert (row.usage_source, row.cost_nano) == ("run", PRICE.nano_usd(300, 100, 60))
+    assert (row.usage_source, row.cost_nano) == ("run", PRICE.nano_usd(210, 50, 41))
 
 
 def test_a_correction_without_a_price_has_no_cost(path: Path) -> None:
     write(path, a_run(usage=None, usage_source="none"), a_correction())
-    assert (the_run(path).input_tokens, the_run(path).cost_nano) == (300, None)
+    assert (the_run(path).input_tokens, the_run(path).cost_nano) == (210, None)
 
 
 def test_a_correction_of_a_worse_source_or_without_tokens_changes_nothing(path: Path) -> None:

@@ -6,6 +6,7 @@ from msgspec import structs
 
 from support.streams import sketch
 from wiretape.exchange import How, Trace
+from wiretape.runs.cost import Cost, Price
 from wiretape.runs.report import Correction, ExchangeReport, RunReport, StepReport, ToolReport, Usage
 
 START_NS = 1_750_000_000_000_000_000
@@ -13,6 +14,9 @@ MS = 1_000_000
 RUNS = "/v1/threads/{thread_id}/runs"
 SUBMIT = "/v1/threads/{thread_id}/runs/{run_id}/submit_tool_outputs"
 KEY = ("default", "run_1")
+PRICE = Price(model="gpt-4o", input_pico=2_500_000, cached_pico=1_250_000, output_pico=10_000_000, source="config")
+COST = Cost(PRICE.nano_usd(200, 50, 40), PRICE, PRICE.version)
+"""Of `a_run`: 837,500 nanodollars."""
 TRACE = Trace(trace_id=0xA1, server_span_id=0xB1, client_span_id=0xC1)
 SUBMIT_TRACE = Trace(trace_id=0xA1, server_span_id=0xB2, client_span_id=0xC2)
 RUN_SPAN_ID = 0xD1

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from threading import Event, Semaphore
+from threading import Event, Semaphore, current_thread
 
-from support.reports import a_correction, a_run, an_exchange
+from msgspec import structs
+
+from support.reports import COST, a_correction, a_run, an_exchange
 from support.telemetry import Lines
 from wiretape.runs.report import Correction, ExchangeReport, RunReport, Sink
 from wiretape.telemetry.fanout import Fanout
 from wiretape.telemetry.options import TelemetryOptions
+from wiretape.testing import CollectingSink
 
 LONG_S = 30.0
 
@@ -97,6 +100,20 @@ def test_every_sink_gets_every_report_in_order() -> None:
     assert fanout.close(LONG_S) == []
     assert one.seen == two.seen == ["exchange", "run", "correction"]
     assert fanout.dropped == {"one": 0, "two": 0}
+
+
+def test_runs_are_priced_before_a_sink_has_them_and_not_on_the_callers_thread() -> None:
+    priced_by, kept = [], CollectingSink()
+
+    def priced(report: RunReport) -> RunReport:
+        priced_by.append(current_thread().name)
+        return structs.replace(report, cost=COST)
+
+    fanout = Fanout([kept], TelemetryOptions(), Lines().logger, priced=priced)
+    fanout.run(a_run())
+    assert fanout.close(LONG_S) == []
+    assert [run.cost for run in kept.runs] == [COST]
+    assert priced_by == [f"wiretape-sink-{kept.name}"]
 
 
 def test_a_full_queue_drops_and_counts() -> None:

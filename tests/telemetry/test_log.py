@@ -4,7 +4,7 @@ from io import StringIO
 
 import structlog
 
-from support.reports import a_correction, a_get, a_run, an_exchange
+from support.reports import COST, a_correction, a_get, a_run, an_exchange
 from support.telemetry import Lines
 from wiretape.exchange import How
 from wiretape.telemetry.log import LineSink, LogSink, Nowhere, line_logger, log_sink, run_fields
@@ -58,7 +58,7 @@ def test_a_failed_exchange_says_why() -> None:
 
 def test_a_run_is_one_json_line() -> None:
     lines = Lines()
-    LogSink(lines.logger).run(a_run())
+    LogSink(lines.logger).run(a_run(cost=COST))
     assert lines.all == [
         {
             "timestamp": "2025-06-15T15:06:40.400000Z",
@@ -76,6 +76,7 @@ def test_a_run_is_one_json_line() -> None:
             "foreign": False,
             "tokens": {"input": 200, "cached": 50, "output": 40, "reasoning": 10},
             "usage_source": "run",
+            "cost_nano_usd": 837_500,
             "ttfe_ms": 10.0,
             "ttft_ms": 30.0,
             "duration_ms": 400.0,

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from support.reports import a_correction, a_get, a_run, an_exchange
+from support.reports import COST, a_correction, a_get, a_run, an_exchange
 from support.telemetry import Metrics, gauges
 from wiretape.errors import UpstreamTorn
 from wiretape.exchange import How
@@ -57,6 +58,23 @@ def test_tokens_that_were_told_as_none_are_a_zero_that_is_there() -> None:
     metrics.sink.run(a_run(usage=Usage(prompt=200, completion=40)))
     assert metrics.values("wiretape.run.usage.cached_input_tokens") == {None: 0}
     assert metrics.values("wiretape.run.usage.reasoning_output_tokens") == {None: 0}
+
+
+def test_cost_is_counted_in_dollars_once_a_run() -> None:
+    metrics = Metrics()
+    for number in range(3):
+        metrics.sink.run(a_run(run_id=f"run_{number}", cost=COST))
+    assert metrics.values("wiretape.run.cost") == {None: pytest.approx(3 * 837_500e-9)}
+    assert "wiretape.run.cost_missing" not in metrics.read()
+
+
+def test_an_unknown_cost_is_counted_by_what_is_missing_and_is_never_zero() -> None:
+    metrics = Metrics()
+    metrics.sink.run(a_run())
+    metrics.sink.run(a_run(usage=None, cost=structs.replace(COST, nano_usd=None)))
+    metrics.sink.run(a_run(foreign=True))
+    assert metrics.values("wiretape.run.cost_missing", "wiretape.reason") == {"price": 1, "usage": 1}
+    assert "wiretape.run.cost" not in metrics.read()
 
 
 def test_unknown_usage_is_counted_and_never_zero() -> None:

@@ -6,6 +6,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from support.reports import (
+    COST,
     RUN_SPAN_ID,
     RUNS,
     SUBMIT,
@@ -175,7 +176,7 @@ def test_an_upstream_without_a_known_place_has_no_server_attributes() -> None:
 
 def test_run_attributes() -> None:
     spans = Spans()
-    spans.sink.run(a_run(cassette="weather", mode="record"))
+    spans.sink.run(a_run(cassette="weather", mode="record", cost=COST))
     span = spans["invoke_agent Math Tutor"]
     assert span.kind is SpanKind.CLIENT
     assert dict(span.attributes) == {
@@ -200,6 +201,8 @@ def test_run_attributes() -> None:
         "wiretape.run.status": "completed",
         "wiretape.run.outcome": "completed",
         "wiretape.run.usage_source": "run",
+        "wiretape.cost.nano_usd": 837_500,
+        "wiretape.cost.price_version": COST.version,
         "wiretape.run.polls": 1,
         "wiretape.run.exchanges": 3,
         "wiretape.run.events": 40,

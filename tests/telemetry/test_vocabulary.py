@@ -24,6 +24,8 @@ TABLE = [
     ("wiretape.runs", "{run}", ()),
     ("wiretape.run.usage_missing", "{run}", ()),
     ("wiretape.run.corrections", "{run}", ()),
+    ("wiretape.run.cost", "{USD}", ()),
+    ("wiretape.run.cost_missing", "{run}", ()),
     ("wiretape.run.phase.duration", "s", PHASES),
     ("wiretape.run.time_to_first_event", "s", FIRST_EVENT),
     ("wiretape.proxy.overhead", "s", OVERHEAD),
@@ -91,12 +93,12 @@ def test_points_carry_only_the_attributes_of_the_table() -> None:
 
 def feed_all(metrics: Metrics) -> None:
     """Make every instrument tell something."""
-    from support.reports import a_run, an_exchange
+    from support.reports import COST, a_run, an_exchange
     from wiretape.exchange import How
     from wiretape.runs.report import AgentCreated
 
     agent = AgentCreated(id="asst_1", name="Tutor", model="gpt-4o")
     metrics.sink.exchange(an_exchange(played="hit", agent_created=agent, overhead_chunks_ns=(9_000,)))
     metrics.sink.exchange(an_exchange(played="miss", how=How.UPSTREAM_FAILED, decoder_errors=1, events_unknown=2))
-    metrics.sink.run(a_run())
+    metrics.sink.run(a_run(cost=COST))
     metrics.sink.run(a_run(outcome="failed", usage=None, error="server_error"))

@@ -35,11 +35,15 @@ class Batch:
         self._remembered_max = runs_remembered_max
         self._overhead: OrderedDict[Key, int] = OrderedDict()
         self._written: OrderedDict[Key, None] = OrderedDict()
-        self._late: dict[Key, None] = {}
-        self._runs: dict[Key, list[RunReport]] = {}
+        self._grown: dict[Key, None] = {}
+        """Runs whose overhead has grown since they were written."""
+        self._runs: list[RunReport] = []
         self._rows: dict[str, list[Row]] = {}
-        self.held = 0
-        """Reports whose rows wait."""
+        self._reports = 0
+
+    def __len__(self) -> int:
+        """Reports held, and runs whose overhead has grown since they were written."""
+        return self._reports + len(self._grown)
 
     def exchange(self, report: ExchangeReport) -> None:
         """Add its overhead to its run's, and hold its row where exchanges have some."""
@@ -47,30 +51,38 @@ class Batch:
             self._add(report.run_key, overhead_ns(report))
         if self._requests:
             self._hold("request", request_values(report))
-            self.held += 1
+            self._reports += 1
 
     def run(self, report: RunReport) -> None:
         """Hold a run with its steps and its price."""
-        self._runs.setdefault((report.upstream, report.run_id), []).append(report)
+        self._runs.append(report)
         for row in step_values(report):
             self._hold("step", row)
         if report.cost is not None:
             self._hold("price", price_values(report.cost))
-        self.held += 1
+        self._reports += 1
 
     def correction(self, report: Correction) -> None:
         """Hold what is known better of a run."""
         self._hold("correction", correction_values(report))
-        self.held += 1
+        self._reports += 1
 
-    def taken(self) -> Rows:
-        """All that is held; nothing is any more."""
-        runs = [run_values(one, self._overhead.get(key)) for key, some in self._runs.items() for one in some]
-        late = [(self._overhead.get(key, 0) // 1000, *key) for key in self._late if key not in self._runs]
-        rows = Rows(self._rows | {"run": runs} if runs else self._rows, late, self.held)
-        self._remember(self._runs)
-        self._runs, self._late, self._rows, self.held = {}, {}, {}, 0
-        return rows
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write all of it, inside the caller's transaction; it is held until `clear`."""
+        rows = self._rows | {"run": [run_values(one, self._overhead.get(_key(one))) for one in self._runs]}
+        for table, upsert in UPSERTS.items():
+            if rows.get(table):
+                connection.executemany(upsert, rows[table])
+        if self._grown:
+            grown = [(self._overhead.get(key, 0) // 1000, *key) for key in self._grown]
+            connection.executemany(_OVERHEAD, grown)
+
+    def clear(self) -> None:
+        """Hold nothing any more, written or lost."""
+        self._written.update(dict.fromkeys(map(_key, self._runs)))
+        while len(self._written) > self._remembered_max:
+            self._written.popitem(last=False)
+        self._runs, self._grown, self._rows, self._reports = [], {}, {}, 0
 
     def _hold(self, table: str, row: Row) -> None:
         self._rows.setdefault(table, []).append(row)
@@ -80,32 +92,8 @@ class Batch:
         if len(self._overhead) > self._remembered_max:
             self._overhead.popitem(last=False)
         if key in self._written:
-            self._late[key] = None
-
-    def _remember(self, keys: dict[Key, list[RunReport]]) -> None:
-        self._written.update(dict.fromkeys(keys))
-        while len(self._written) > self._remembered_max:
-            self._written.popitem(last=False)
-
-    @property
-    def waits(self) -> int:
-        """Reports held, and runs whose overhead has grown since they were written."""
-        return self.held + len(self._late)
+            self._grown[key] = None
 
 
-class Rows:
-    """What a batch has become."""
-
-    def __init__(self, by_table: dict[str, list[Row]], late: list[tuple[int, str, str]], reports: int) -> None:
-        self._by_table = by_table
-        self._late = late
-        self.reports = reports
-        """How many reports these are."""
-
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Write all of it, inside the caller's transaction."""
-        for table, upsert in UPSERTS.items():
-            if table in self._by_table:
-                connection.executemany(upsert, self._by_table[table])
-        if self._late:
-            connection.executemany(_OVERHEAD, self._late)
+def _key(report: RunReport) -> Key:
+    return report.upstream, report.run_id

@@ -41,7 +41,7 @@ class LedgerSink:
     @property
     def gathered(self) -> int:
         """Reports that wait for `flush`."""
-        return self._batch.waits
+        return len(self._batch)
 
     def exchange(self, report: ExchangeReport) -> None:
         """Hold the exchange's row, where exchanges have some, and its share of its run's overhead."""
@@ -57,23 +57,23 @@ class LedgerSink:
 
     def flush(self) -> None:
         """Write all held rows in one transaction, and take out some of those that are too old."""
-        rows = self._batch.taken()
         try:
             connection = self._connection or open_ledger(self._path, self._options)
             self._connection = connection
             with immediate(connection):
-                rows.write(connection)
+                self._batch.write(connection)
         except (sqlite3.Error, OSError) as error:
             self._forget()
-            raise LedgerError(
-                f"ledger {self._path} could not be written: {error}; {rows.reports} reports lost"
-            ) from error
+            lost = len(self._batch)
+            raise LedgerError(f"ledger {self._path} could not be written: {error}; {lost} reports lost") from error
+        finally:
+            self._batch.clear()
         self._retire(connection)
 
     def close(self, deadline_s: float) -> None:
         """Write what is held and close the file."""
         try:
-            if self._batch.waits:
+            if self._batch:
                 self.flush()
         finally:
             self._forget()

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 PICO_PER_NANO: Final = 1_000
+NANO_PER_USD: Final = 1_000_000_000
 VERSION_DIGITS: Final = 12
 
 

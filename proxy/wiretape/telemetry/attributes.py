@@ -169,6 +169,8 @@ def _own_facts(report: RunReport) -> dict[str, Value | None]:
         v.RUN_STEPS: len(report.steps),
         v.RUN_TOOL_CALLS: tool_calls(report),
         v.RUN_TTFT_KIND: report.first_token_kind,
+        v.COST_NANO_USD: None if report.cost is None else report.cost.nano_usd,
+        v.PRICE_VERSION: None if report.cost is None else report.cost.version,
     }
 
 

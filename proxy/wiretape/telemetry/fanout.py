@@ -20,6 +20,8 @@ from wiretape.telemetry.options import TelemetryOptions
 
 Report = ExchangeReport | RunReport | Correction
 Clock = Callable[[], float]
+Priced = Callable[[RunReport], RunReport]
+"""Adds what a run cost; called on the sinks' threads, as a price may have to be looked up."""
 
 _REST_S = 0.05
 """Seconds a sink's thread rests once nothing waits: woken by each report, it would cost more than it does itself.
@@ -44,8 +46,11 @@ class Gathering(Protocol):
 class _Lane:
     """One sink, its queue and its thread."""
 
-    def __init__(self, sink: Sink, options: TelemetryOptions, logger: FilteringBoundLogger, clock: Clock) -> None:
+    def __init__(
+        self, sink: Sink, options: TelemetryOptions, logger: FilteringBoundLogger, clock: Clock, priced: Priced
+    ) -> None:
         self._sink = sink
+        self._priced = priced
         self._gathering = sink if isinstance(sink, Gathering) else None
         self._options = options
         self._logger = logger
@@ -101,7 +106,7 @@ class _Lane:
 
     def _deliver(self, report: Report) -> None:
         if isinstance(report, RunReport):
-            self._sink.run(report)
+            self._sink.run(self._priced(report))
         elif isinstance(report, ExchangeReport):
             self._sink.exchange(report)
         else:
@@ -143,10 +148,11 @@ class Fanout:
         options: TelemetryOptions,
         logger: FilteringBoundLogger,
         clock: Clock = monotonic,
+        priced: Priced = lambda report: report,
     ) -> None:
-        """Start one daemon thread per sink. `clock` gives monotonic seconds."""
+        """Start one daemon thread per sink. `clock` gives monotonic seconds; runs are `priced` on those threads."""
         self._clock = clock
-        self._lanes = {sink.name: _Lane(sink, options, logger, clock) for sink in sinks}
+        self._lanes = {sink.name: _Lane(sink, options, logger, clock, priced) for sink in sinks}
 
     @property
     def is_heard(self) -> bool:

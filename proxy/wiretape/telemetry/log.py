@@ -185,6 +185,7 @@ def run_fields(report: RunReport) -> Fields:
         "foreign": report.foreign,
         "tokens": _tokens(report.usage),
         "usage_source": report.usage_source,
+        "cost_nano_usd": None if report.cost is None else report.cost.nano_usd,
         "ttfe_ms": _ms(report.first_event_ns),
         "ttft_ms": _ms(report.first_token_ns),
         "duration_ms": _ms(report.duration_ns),

@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Observation
 
+from wiretape.runs.cost import NANO_PER_USD
 from wiretape.runs.report import AgentCreated, Correction, ExchangeReport, RunReport, Usage
 from wiretape.telemetry import vocabulary as v
 from wiretape.telemetry.attributes import (
@@ -98,6 +99,7 @@ class MetricSink:
             self._add(v.USAGE_MISSING, 1, outcome | model | agent)
         else:
             self._tokens(report.usage, report, model | agent)
+        self._cost(report, outcome | model | agent)
         self._phases(report, model)
         self._operation(report)
 
@@ -169,7 +171,7 @@ class MetricSink:
         self._keep(key, spread)
         return spread
 
-    def _add(self, instrument: v.Instrument, amount: int, attributes: Attributes | None = None) -> None:
+    def _add(self, instrument: v.Instrument, amount: float, attributes: Attributes | None = None) -> None:
         known = attributes or {}
         key = (instrument.name, *known.values(), *known)
         tally = self._tallies.get(key)
@@ -267,6 +269,13 @@ class MetricSink:
         self._add(v.CACHED_TOKENS, usage.cached, attributes)
         self._add(v.OUTPUT_TOKENS, usage.completion, attributes)
         self._add(v.REASONING_TOKENS, usage.reasoning, attributes)
+
+    def _cost(self, report: RunReport, facts: Attributes) -> None:
+        nano_usd = None if report.cost is None else report.cost.nano_usd
+        if nano_usd is None:
+            self._add(v.COST_MISSING, 1, {v.REASON: "price" if report.cost is None else "usage"} | facts)
+        else:
+            self._add(v.COST, nano_usd / NANO_PER_USD, facts)
 
     def _phases(self, report: RunReport, model: Attributes) -> None:
         phases = {"queue": report.queue_ns, "model": report.model_ns, "tool_wait": report.tool_wait_ns}

@@ -73,6 +73,8 @@ RUN_PHASE_MODEL_S: Final = "wiretape.run.phase.model_s"
 RUN_PHASE_TOOL_WAIT_S: Final = "wiretape.run.phase.tool_wait_s"
 RUN_ITL_S: Final = (("wiretape.run.itl.p50_s", 50), ("wiretape.run.itl.p95_s", 95), ("wiretape.run.itl.max_s", 100))
 """Attribute, and the percentile of the gaps between pieces of content that it shows."""
+COST_NANO_USD: Final = "wiretape.cost.nano_usd"
+PRICE_VERSION: Final = "wiretape.cost.price_version"
 MODE: Final = "wiretape.mode"
 CASSETTE: Final = "wiretape.cassette"
 AGENT_ALIAS: Final = "wiretape.agent.alias"
@@ -242,6 +244,10 @@ REASONING_TOKENS = _counter(
 RUNS = _counter("wiretape.runs", "{run}", "Runs that ended or were given up.", *_RUN_ATTRIBUTES)
 USAGE_MISSING = _counter("wiretape.run.usage_missing", "{run}", "Runs whose tokens are unknown.", *_RUN_ATTRIBUTES)
 CORRECTIONS = _counter("wiretape.run.corrections", "{run}", "Better figures of runs that had been counted; not added.")
+COST = _counter("wiretape.run.cost", "{USD}", "What runs cost, where price and tokens are known.", *_RUN_ATTRIBUTES)
+COST_MISSING = _counter(
+    "wiretape.run.cost_missing", "{run}", "Runs whose cost is unknown, by what is missing.", REASON, *_RUN_ATTRIBUTES
+)
 PHASE_DURATION = _histogram("wiretape.run.phase.duration", "What a run's time went into.", (PHASE,), _PHASES)
 FIRST_EVENT = _histogram(
     "wiretape.run.time_to_first_event",
@@ -296,7 +302,7 @@ LOOP_LAG = _gauge("wiretape.event_loop.lag", "s", "How late the event loop was w
 INSTRUMENTS: Final = (
     *(HTTP_SERVER, HTTP_CLIENT, OPERATION, FIRST_CHUNK, OUTPUT_CHUNK, TOKEN_USAGE),
     *(INPUT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS, RUNS, USAGE_MISSING, CORRECTIONS),
-    *(PHASE_DURATION, FIRST_EVENT),
+    *(COST, COST_MISSING, PHASE_DURATION, FIRST_EVENT),
     *(OVERHEAD, STREAM_ENDED, CASSETTE_HITS, CASSETTE_MISSES, DECODER_ERRORS, EVENTS_UNKNOWN),
     *(TRAILERS_DROPPED, REFUSED, INCIDENTS, DROPPED),
     *(CONNECTIONS_ACTIVE, STREAMS_ACTIVE, RUNS_OPEN, BUFFERED, QUEUE, LOOP_LAG, LOOP_ERRORS),
