@@ -9,7 +9,7 @@ from wiretape.edge.upload import Upload
 from wiretape.exchange import Chunk, Ending, Head, Request, Trace
 from wiretape.runs.observer import Seen
 from wiretape.runs.report import ExchangeReport
-from wiretape.wire.headers import has, value
+from wiretape.wire.headers import has, milliseconds, value
 
 OVERHEADS_MAX = 256
 """Chunks whose own time is kept; the first ones, so that a long stream costs no more than a short one."""
@@ -101,14 +101,9 @@ def report(  # noqa: PLR0913, PLR0917  one argument for each witness of the exch
         # Announced ones (RFC 9110 section 6.6.2): the parsers keep the fields themselves.
         trailers_dropped=sum([has(one.headers, b"trailer") for one in (request, head) if one]),
         upstream_request_id=value(head.headers, b"x-request-id") if head else None,
-        upstream_processing_ms=_milliseconds(head) if head else None,
+        upstream_processing_ms=milliseconds(head.headers) if head else None,
         run_key=seen.run_key,
         run_trace=seen.run_trace,
         run_span_id=seen.run_span_id,
         agent_created=seen.agent_created,
     )
-
-
-def _milliseconds(head: Head) -> int | None:
-    text = value(head.headers, b"openai-processing-ms") or ""
-    return int(text) if text.isascii() and text.isdigit() else None

@@ -47,8 +47,8 @@ class Batch:
 
     def exchange(self, report: ExchangeReport) -> None:
         """Add its overhead to its run's, and hold its row where exchanges have some."""
-        if report.run_key is not None:
-            self._add(report.run_key, overhead_ns(report))
+        if report.run_key is not None and (own_ns := overhead_ns(report)):
+            self._add(report.run_key, own_ns)
         if self._requests:
             self._hold("request", request_values(report))
             self._reports += 1

@@ -67,3 +67,9 @@ def media_type(headers: Headers) -> str:
 def is_event_stream(headers: Headers) -> bool:
     """Whether the body is a stream of server-sent events."""
     return media_type(headers) == "text/event-stream"
+
+
+def milliseconds(headers: Headers) -> int | None:
+    """How long the service says it took (`openai-processing-ms`); None where it says nothing that is a number."""
+    text = value(headers, b"openai-processing-ms") or ""
+    return int(text) if text.isascii() and text.isdigit() else None

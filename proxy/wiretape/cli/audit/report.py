@@ -1,4 +1,4 @@
-"""`wiretape audit`: read the ledger."""
+"""`wiretape audit report`: what the ledger says of its runs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,14 @@ import click
 
 from wiretape.audit.report import report
 from wiretape.audit.show import as_json, as_text
+from wiretape.cli.audit.options import json_option, ledger_option
 from wiretape.ledger.options import parse_ledger_url
 
 
-@click.group()
-def audit() -> None:
-    """Read the ledger."""
-
-
-@audit.command(name="report")
-@click.option("--ledger", envvar="WIRETAPE_LEDGER", default="sqlite:///wiretape.db", show_default=True)
+@click.command(name="report")
+@ledger_option
 @click.option("--by", type=click.Choice(["assistant", "model"]), default="assistant", show_default=True)
-@click.option("--json", "as_program", is_flag=True, help="JSON for programs")
+@json_option
 def report_command(ledger: str, by: Literal["assistant", "model"], *, as_program: bool) -> None:
     """Show runs, outcomes, tokens, and percentiles of first event, first token and duration.
 
