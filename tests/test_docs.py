@@ -21,6 +21,7 @@ from wiretape.cassette.pace import PaceOptions
 from wiretape.cassette.plan import Mode
 from wiretape.cli.cassette import cassette
 from wiretape.config import Config, load, upstreams
+from wiretape.ledger.reader import reading
 from wiretape.pytest_plugin import SETTINGS
 from wiretape.sandbox.acts import VERBS, read
 from wiretape.telemetry.vocabulary import INSTRUMENTS
@@ -83,6 +84,29 @@ def test_the_settings_that_the_cassettes_page_prints_are_valid(tmp_path: Path) -
     (about_matching,) = [block for block in printed if "[match]" in block]
     (tmp_path / "wiretape.toml").write_text(about_matching)
     assert load({}, {}, tmp_path / "wiretape.toml").config.match.misses_max == 20
+
+
+def test_the_commands_of_the_ledgers_page_work_as_printed(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "cassettes", tmp_path / "cassettes")
+    page = (ROOT / "docs" / "ledger.md").read_text("utf-8")
+    ran = subprocess.run(
+        ["sh", "-ec", *blocks(page, "sh")], cwd=tmp_path, capture_output=True, check=False,
+        env=environment(tmp_path, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}"),
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert "0 runs, 0 steps, 0 requests, 0 corrections from before" in ran.stdout.decode().splitlines()[-1]
+    assert len(list((tmp_path / "lake" / "run").iterdir())) == 1
+    with reading(tmp_path / "all.db") as connection:
+        assert connection.execute(*blocks(page, "sql")).fetchall() == [("gpt-4o-mini", 1, 130, 34, None, 1)]
+
+
+def test_the_settings_that_the_ledgers_page_prints_are_valid(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "ledger.md").read_text("utf-8")
+    for block in blocks(page, "toml"):
+        (tmp_path / "wiretape.toml").write_text(block)
+        config = load({}, {}, tmp_path / "wiretape.toml").config
+        assert config.audit != Config().audit
+    assert {f"`{name}`" for name in ("run", "step", "request", "price", "correction")} <= set(page.split())
 
 
 async def test_the_commands_of_the_sandboxs_page_start_one(tmp_path: Path) -> None:

@@ -159,6 +159,20 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 ),
                 12,
             ),
+            Panel(
+                "Cost by model, an hour",
+                "currencyUSD",
+                "By [[price]], or the price list where audit.price_list names one.",
+                ((f"3600 * {rate('wiretape_run_cost_total', MODEL)}", "{{gen_ai_request_model}}"),),
+                12,
+            ),
+            Panel(
+                "Runs whose cost is unknown",
+                "cpm",
+                "What is missing: a price for their model, or their tokens.",
+                (counted("wiretape_run_cost_missing_total", "{{wiretape_reason}}", "wiretape_reason"),),
+                12,
+            ),
         ),
     ),
     (

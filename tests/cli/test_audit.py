@@ -22,9 +22,9 @@ from support.scenarios import SCENARIOS, asking, sandboxed
 from wiretape.cassette.plan import Mode
 from wiretape.ledger.options import LedgerOptions
 from wiretape.ledger.reader import reading
-from wiretape.ledger.sketch import counted, quantile_us
 from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.report import RunReport, Usage
+from wiretape.runs.sketch import Sketch
 
 HOUR_MS = 3_600_000
 REQUESTS = LedgerOptions(requests=True)
@@ -92,7 +92,7 @@ def alike(column: str, live: object, again: object) -> bool:
         told = [[{**tool, "duration_us": None} for tool in json.loads(str(one))] for one in (live, again)]
         return told[0] == told[1]
     if column == "gap_sketch" and isinstance(live, bytes) and isinstance(again, bytes):
-        return counted(live) == counted(again)
+        return Sketch.unpack(live).count == Sketch.unpack(again).count
     if column.endswith("_us") and isinstance(live, int) and isinstance(again, int):
         return abs(live - again) <= TOLERANCE_US
     return live == again
@@ -263,7 +263,7 @@ async def test_export_needs_nothing_for_plain_text(tmp_path: Path, kind: str) ->
     text = (tmp_path / "out" / "run" / f"2025-06-15T16Z.{kind}").read_text()
     (row,) = csv.DictReader(text.splitlines()) if kind == "csv" else map(json.loads, text.splitlines())
     assert (row["run_id"], int(row["input_tokens"]), row["error"]) == ("run_1", 200, "" if kind == "csv" else None)
-    assert quantile_us(base64.b64decode(row["gap_sketch"]), 50) == pytest.approx(2_000, rel=0.01)
+    assert Sketch.unpack(base64.b64decode(row["gap_sketch"])).quantile(50) == pytest.approx(2_000_000, rel=0.01)
 
 
 async def test_an_hour_that_has_just_ended_waits(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from support.scenarios import Ask, asking, failed_run, sandboxed, text_run, tool
 from wiretape.app import Proxy
 from wiretape.edge.upstream import UpstreamOptions
 from wiretape.runs.options import RunOptions
+from wiretape.runs.prices import PriceOptions
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -75,7 +77,8 @@ def labels_in(expression: str) -> set[str]:
 @asynccontextmanager
 async def busy_proxy() -> AsyncIterator[tuple[Proxy, Callable[[], Awaitable[None]]]]:
     """Run a proxy as production has it, before a sandbox; gives it, and what makes one of everything happen."""
-    production = {"profile": "production", "runs": RunOptions(runs_open_max=1)}
+    price = PriceOptions(model="gpt-4o-mini", input=Decimal("0.15"), output=Decimal("0.6"))
+    production = {"profile": "production", "runs": RunOptions(runs_open_max=1), "price": (price,)}
     async with sandboxed() as url, proxied((UpstreamOptions(url=url), DEAD), **production) as proxy:
 
         async def one_of_everything() -> None:
