@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 def days(path: Path, count: int, each: int = 1, options: LedgerOptions = OPTIONS, now_ms: float = 0) -> LedgerSink:
     """So many runs on each of the first days, written by a sink for which it is `now_ms`."""
-    sink = LedgerSink(path, options, lambda: at(now_ms))
+    sink = LedgerSink(path, options, now_ns=lambda: at(now_ms))
     for number in range(count * each):
         day_ms = number // each * DAY_MS
         key, span = ("default", f"run_{number}"), structs.replace(an_exchange().trace, server_span_id=number)

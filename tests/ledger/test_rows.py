@@ -78,7 +78,7 @@ def test_a_step_is_a_row_with_the_names_of_its_tools(path: Path) -> None:
 
 def test_an_exchange_is_a_row_where_that_is_asked_for(path: Path) -> None:
     far = Trace(trace_id=0xA1, server_span_id=(1 << 64) - 1, client_span_id=1)
-    write(path, an_exchange(), a_get(trace=far, upstream_start_ns=None), requests=True)
+    write(path, an_exchange(key_hash="5e1f"), a_get(trace=far, upstream_start_ns=None), requests=True)
     one, two = asked(path, "SELECT * FROM request ORDER BY span_id DESC")
     assert one == {
         "start_us": START_NS // 1000,
@@ -107,7 +107,7 @@ def test_an_exchange_is_a_row_where_that_is_asked_for(path: Path) -> None:
         "events": 20,
         "upstream_request_id": None,
         "upstream_processing_ms": None,
-        "key_hash": None,
+        "key_hash": "5e1f",
     }
     assert (two["span_id"], two["run_id"], two["passed_us"]) == (-1, None, None)
 
@@ -170,6 +170,15 @@ def test_one_name_that_cannot_be_stored_does_not_cost_its_batch(path: Path, text
     assert the_run(path).assistant_name in {"?", "Zoë"}
     assert the_run(path).input_tokens == (1 << 63) - 1
     assert len(asked(path, "SELECT * FROM run")) == 2
+
+
+def test_a_known_key_has_its_alias(path: Path) -> None:
+    sink = LedgerSink(path, LedgerOptions(), aliases={"5e1f": "web"})
+    for number, key_hash in enumerate(("5e1f", "ab1e", None)):
+        sink.run(a_run(run_id=f"run_{number}", key_hash=key_hash))
+    sink.close(1.0)
+    found = asked(path, "SELECT key_hash, key_alias FROM run ORDER BY run_id")
+    assert [tuple(row.values()) for row in found] == [("5e1f", "web"), ("ab1e", None), (None, None)]
 
 
 def test_figures_are_those_of_the_correction(path: Path) -> None:

@@ -46,7 +46,7 @@ def the_row(path: Path) -> RunRow:
 
 
 def test_a_run_is_a_row(path: Path) -> None:
-    write(path, a_run(cassette="weather"))
+    write(path, a_run(cassette="weather", key_hash="5e1f"))
     assert structs.asdict(the_row(path)) == {
         "upstream": "default",
         "run_id": "run_1",
@@ -83,7 +83,7 @@ def test_a_run_is_a_row(path: Path) -> None:
         "outcome": "completed",
         "error": None,
         "trace_id": f"{0xA1:032x}",
-        "key_hash": None,
+        "key_hash": "5e1f",
         "key_alias": None,
         "gap_sketch": sketch(1 * MS, 2 * MS, 3 * MS).pack(),
         "overhead_us": None,

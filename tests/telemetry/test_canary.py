@@ -14,7 +14,7 @@ from wiretape.telemetry.log import LogSink
 ALLOWED_TEXTS = {
     *("method", "route", "how", "code", "upstream", "session", "mode", "cassette", "played", "upstream_request_id"),
     *("run_id", "thread_id", "assistant_id", "assistant_name", "model_requested", "model", "status", "outcome"),
-    *("error", "first_token_kind", "usage_source"),
+    *("error", "first_token_kind", "usage_source", "key_hash"),
 }
 """The reports' fields that are text. A new one must be looked at here before it can leave."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Final
 
 from wiretape.ledger.merge import CORRECTION, PRICE, REQUEST, RUN, STEP
@@ -30,7 +31,8 @@ _OVERHEAD: Final = """
 class Batch:
     """Reports until they are written. A run's own overhead adds up over its exchanges, some of which come later."""
 
-    def __init__(self, runs_remembered_max: int, *, requests: bool) -> None:
+    def __init__(self, runs_remembered_max: int, aliases: Mapping[str, str], *, requests: bool) -> None:
+        self._aliases = aliases
         self._requests = requests
         self._remembered_max = runs_remembered_max
         self._overhead: OrderedDict[Key, int] = OrderedDict()
@@ -69,7 +71,7 @@ class Batch:
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write all of it, inside the caller's transaction; it is held until `clear`."""
-        rows = self._rows | {"run": [run_values(one, self._overhead.get(_key(one))) for one in self._runs]}
+        rows = self._rows | {"run": [*map(self._row, self._runs)]}
         for table, upsert in UPSERTS.items():
             if rows.get(table):
                 connection.executemany(upsert, rows[table])
@@ -83,6 +85,9 @@ class Batch:
         while len(self._written) > self._remembered_max:
             self._written.popitem(last=False)
         self._runs, self._grown, self._rows, self._reports = [], {}, {}, 0
+
+    def _row(self, report: RunReport) -> Row:
+        return run_values(report, self._overhead.get(_key(report)), self._aliases)
 
     def _hold(self, table: str, row: Row) -> None:
         self._rows.setdefault(table, []).append(row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -75,8 +75,8 @@ class RunRow(Struct, frozen=True, kw_only=True):
 COLUMNS: Final = RUN.columns
 
 
-def run_row(report: RunReport, overhead_ns: int | None = None) -> RunRow:
-    """The row of a run's report."""
+def run_row(report: RunReport, overhead_ns: int | None = None, aliases: Mapping[str, str] | None = None) -> RunRow:
+    """The row of a run's report; `aliases` are by the hash of a key."""
     prompt, cached, completion, reasoning = _tokens(report.usage)
     cost_nano, price_version = _priced(report.cost)
     return RunRow(
@@ -115,14 +115,16 @@ def run_row(report: RunReport, overhead_ns: int | None = None) -> RunRow:
         outcome=report.outcome,
         error=report.error,
         trace_id=None if report.trace is None else f"{report.trace.trace_id:032x}",
+        key_hash=report.key_hash,
+        key_alias=(aliases or {}).get(report.key_hash or ""),
         gap_sketch=report.gaps.pack() if report.gaps.counts else None,
         overhead_us=_us(overhead_ns),
     )
 
 
-def run_values(report: RunReport, overhead_ns: int | None = None) -> Row:
+def run_values(report: RunReport, overhead_ns: int | None = None, aliases: Mapping[str, str] | None = None) -> Row:
     """The same as values of the table."""
-    return storable(structs.astuple(run_row(report, overhead_ns)))
+    return storable(structs.astuple(run_row(report, overhead_ns, aliases)))
 
 
 def step_values(report: RunReport) -> Iterator[Row]:
@@ -162,7 +164,7 @@ def request_values(report: ExchangeReport) -> Row:
             report.events,
             report.upstream_request_id,
             report.upstream_processing_ms,
-            None,
+            report.key_hash,
         )
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -28,12 +28,19 @@ class LedgerSink:
 
     name = "ledger"
 
-    def __init__(self, path: Path, options: LedgerOptions, now_ns: Callable[[], int] = time.time_ns) -> None:
-        """`now_ns` gives nanoseconds since the Unix epoch, for what has become too old."""
+    def __init__(
+        self,
+        path: Path,
+        options: LedgerOptions,
+        *,
+        aliases: Mapping[str, str] | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`aliases` are by the hash of a key; `now_ns` gives nanoseconds since the Unix epoch, for what is too old."""
         self._path = path
         self._options = options
         self._now_ns = now_ns
-        self._batch = Batch(options.runs_remembered_max, requests=options.requests)
+        self._batch = Batch(options.runs_remembered_max, aliases or {}, requests=options.requests)
         self._connection: sqlite3.Connection | None = None
         self.purged = 0
         """Rows that `retention_days` took out."""

@@ -42,6 +42,8 @@ class ExchangeReport(Struct, frozen=True, kw_only=True):
     code: str | None = None
     """Our own error code, where we answered or the upstream failed."""
     upstream: str
+    key_hash: str | None = None
+    """A keyed hash of the credential the request came with; none where it came with none."""
     session: str
     mode: str
     cassette: str | None = None
@@ -138,6 +140,8 @@ class RunReport(Struct, frozen=True, kw_only=True):
     model: str | None = None
     mode: str = "forward"
     cassette: str | None = None
+    key_hash: str | None = None
+    """A keyed hash of the credential that its creating request came with; none for a foreign run."""
     foreign: bool = False
     """Its creating exchange was not relayed here: a ledger row, no metrics."""
     streamed: bool = False
