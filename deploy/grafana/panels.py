@@ -258,6 +258,12 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 (counted("wiretape_telemetry_dropped_total", "{{wiretape_signal}}", "wiretape_signal"),),
             ),
             Panel(
+                "Rows taken out of the ledger",
+                "cpm",
+                "Those that are older than audit.retention_days.",
+                (counted("wiretape_ledger_purged_total", "{{instance}}", "instance"),),
+            ),
+            Panel(
                 "Not understood",
                 "cpm",
                 "Passed on all the same.",

@@ -169,7 +169,8 @@ class Proxy:
             config.telemetry, self._gauges(), logger, peers=_peers(behind), environ=environ, exporter=exporter, log=log
         )
         self._open.push_async_callback(asyncio.to_thread, self._telemetry.shutdown, FLUSH_S / 3)
-        sinks = (*self._telemetry.sinks, *_ledger(config), *sinks)
+        self._ledger = _ledger(config)
+        sinks = (*self._telemetry.sinks, *self._ledger, *sinks)
         self._fanout = Fanout(sinks, config.telemetry, logger, priced=_prices(config, behind).priced)
         self._open.push_async_callback(asyncio.to_thread, self._fanout.close, FLUSH_S * 2 / 3)
         self._reports = Redacted(self._fanout, config.redact)
@@ -236,6 +237,7 @@ class Proxy:
             runs_open=lambda: self._runs.open,
             telemetry_queue=lambda: self._fanout.depth,
             telemetry_dropped=self._dropped,
+            ledger_purged=lambda: sum(one.purged for one in self._ledger),
             loop_errors=lambda: dict(self.loop_errors.counts),
             event_loop_lag_s=lambda: self._lag_s,
         )

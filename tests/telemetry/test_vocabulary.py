@@ -38,6 +38,7 @@ TABLE = [
     ("wiretape.connections.refused", "{connection}", ()),
     ("wiretape.upstream.incidents", "{incident}", ()),
     ("wiretape.telemetry.dropped", "{report}", ()),
+    ("wiretape.ledger.purged", "{row}", ()),
     ("wiretape.connections.active", "{connection}", ()),
     ("wiretape.streams.active", "{stream}", ()),
     ("wiretape.runs.open", "{run}", ()),

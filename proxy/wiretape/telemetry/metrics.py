@@ -131,6 +131,7 @@ class MetricSink:
             v.RUNS_OPEN: gauges.runs_open,
             v.QUEUE: gauges.telemetry_queue,
             v.BUFFERED: gauges.stream_buffered_bytes,
+            v.PURGED: gauges.ledger_purged,
             v.LOOP_LAG: gauges.event_loop_lag_s,
         }
         reads = {instrument.name: _reading(ask) for instrument, ask in asked.items() if ask is not None}

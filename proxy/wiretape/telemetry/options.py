@@ -54,6 +54,8 @@ class Gauges(Struct, frozen=True, kw_only=True):
     telemetry_queue: Callable[[], int]
     telemetry_dropped: Callable[[], Mapping[str, int]]
     """Reports lost so far by sink name (`Fanout.dropped`)."""
+    ledger_purged: Callable[[], int] = int
+    """Rows taken out of the ledger so far (`LedgerSink.purged`)."""
     connections_active: Callable[[], int] | None = None
     connections_refused: Callable[[], Mapping[str, int]] = dict
     """Connections refused so far by error code (`Listener.refused`)."""

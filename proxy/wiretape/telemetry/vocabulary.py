@@ -285,6 +285,9 @@ DROPPED = Instrument(
     "Reports, spans and observers lost, by the sink that lost them.",
     (SIGNAL,),
 )
+PURGED = Instrument(
+    "wiretape.ledger.purged", Kind.COUNTER_READ, "{row}", "Rows that audit.retention_days took out of the ledger."
+)
 STREAMS_ACTIVE = _gauge("wiretape.streams.active", "{stream}", "Exchanges under way.")
 CONNECTIONS_ACTIVE = _gauge("wiretape.connections.active", "{connection}", "Client connections that are open.")
 RUNS_OPEN = _gauge("wiretape.runs.open", "{run}", "Runs that have not ended.")
@@ -304,6 +307,6 @@ INSTRUMENTS: Final = (
     *(INPUT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS, RUNS, USAGE_MISSING, CORRECTIONS),
     *(COST, COST_MISSING, PHASE_DURATION, FIRST_EVENT),
     *(OVERHEAD, STREAM_ENDED, CASSETTE_HITS, CASSETTE_MISSES, DECODER_ERRORS, EVENTS_UNKNOWN),
-    *(TRAILERS_DROPPED, REFUSED, INCIDENTS, DROPPED),
+    *(TRAILERS_DROPPED, REFUSED, INCIDENTS, DROPPED, PURGED),
     *(CONNECTIONS_ACTIVE, STREAMS_ACTIVE, RUNS_OPEN, BUFFERED, QUEUE, LOOP_LAG, LOOP_ERRORS),
 )
