@@ -64,3 +64,15 @@ def test_media_type_is_lower_case_without_parameters(value: bytes, media_type: s
 
 def test_no_content_type_is_no_event_stream() -> None:
     assert (headers.media_type(()), headers.is_event_stream(())) == ("", False)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [(b"88", 88), (b"0", 0), (b"", None), (b"-1", None), (b"1.5", None), ("²".encode("latin-1"), None)],
+)
+def test_the_services_own_time_is_a_number_or_nothing(told: bytes, expected: int | None) -> None:
+    assert headers.milliseconds(((b"OpenAI-Processing-Ms", told),)) == expected
+
+
+def test_without_the_field_the_services_own_time_is_unknown() -> None:
+    assert headers.milliseconds(()) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import importlib
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +35,7 @@ def _duckdb() -> Any:  # noqa: ANN401  a module that may be missing
 def _select(lines: Path, columns: dict[str, str]) -> str:
     shown = ", ".join(f"from_base64({name}) AS {name}" if kind == "BLOB" else name for name, kind in columns.items())
     types = ", ".join(f"{name}: {_quoted(_TYPES[kind])}" for name, kind in columns.items())
-    read = f"read_json({_quoted(str(lines))}, format = 'newline_delimited', columns = {{{types}}})"
+    read = f"read_json({_quoted(glob.escape(str(lines)))}, format = 'newline_delimited', columns = {{{types}}})"
     return f"SELECT {shown} FROM {read}"  # noqa: S608 - names are ours, and the paths are quoted
 
 
