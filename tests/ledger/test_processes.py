@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from wiretape.errors import LedgerError
+from wiretape.ledger.open import open_ledger
+from wiretape.ledger.options import LedgerOptions
+from wiretape.ledger.purge import give_back, purge
 from wiretape.ledger.reader import reading
 
 ROWS = 1_000
@@ -68,3 +72,33 @@ def look(path: Path, seen: list[int]) -> None:
         # Only before the first writer has made its tables.
         if seen != [0]:
             raise
+
+
+async def test_nobody_loses_a_row_while_another_process_purges(tmp_path: Path) -> None:
+    """A purge holds the ledger for short moments only: writers wait, and none longer than `busy_timeout_ms`."""
+    path, tests = tmp_path / "wiretape.db", str(Path(__file__).parents[1])
+    command = WRITE.replace("busy_timeout_ms=60_000", "busy_timeout_ms=10_000")
+    writing = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", command, str(path), str(number), tests, stderr=asyncio.subprocess.PIPE
+        )
+        for number in range(2)
+    ]
+    ending = asyncio.gather(*(one.communicate() for one in writing))
+    removed = [0]
+    while not ending.done():
+        await asyncio.to_thread(purge_all, path, removed)
+    assert [said for _, said in await ending] == [b""] * 2
+    purge_all(path, removed)
+    with reading(path) as connection:
+        assert connection.execute("SELECT count(*) FROM run").fetchone() == (0,)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    # Shared runs come from both, and so again after they were removed.
+    assert 3 * ROWS <= removed[0] <= 4 * ROWS
+
+
+def purge_all(path: Path, removed: list[int]) -> None:
+    if path.exists():
+        with closing(open_ledger(path, LedgerOptions(busy_timeout_ms=60_000))) as connection:
+            removed[0] += sum(one.runs for one in purge(connection, 1 << 60, 50))
+            give_back(connection)
