@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.ledgers import Report, hand
 from support.reports import COST, MS, PRICE, START_NS, a_correction, a_get, a_run, a_submit, an_exchange, at
 from wiretape.exchange import Trace
 from wiretape.ledger.options import LedgerOptions
@@ -16,9 +17,7 @@ from wiretape.ledger.reader import find, reading
 from wiretape.ledger.rows import RunRow
 from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.cost import Cost, Price
-from wiretape.runs.report import Correction, ExchangeReport, RunReport, Usage
-
-Report = RunReport | ExchangeReport | Correction
+from wiretape.runs.report import Correction, Usage
 
 
 @pytest.fixture
@@ -27,17 +26,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def write(path: Path, *reports: Report, each: bool = False, **options: object) -> None:
-    sink = LedgerSink(path, LedgerOptions(**options))  # type: ignore[arg-type]  # the test's own words
-    for report in reports:
-        if isinstance(report, RunReport):
-            sink.run(report)
-        elif isinstance(report, Correction):
-            sink.correction(report)
-        else:
-            sink.exchange(report)
-        if each and sink.gathered:
-            sink.flush()
-    sink.close(1.0)
+    hand(LedgerSink(path, LedgerOptions(**options)), reports, each=each)  # type: ignore[arg-type]  # the test's own words
 
 
 def asked(path: Path, query: str) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""The flags that every command which runs a proxy shares, and the Config they become."""
+"""What commands share: the flags of all that run a proxy, with the Config they become, and JSON for programs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import msgspec
 
 from wiretape.cassette.redact_rules import RedactOptions
 from wiretape.config import Effective, load
@@ -59,3 +60,10 @@ cassette_dir_option = click.option(
     help="Where a bare cassette name lies",
 )
 """For the commands that look after recordings and run no proxy."""
+
+json_option = click.option("--json", "as_program", is_flag=True, help="JSON for programs")
+
+
+def echo_json(value: object) -> None:
+    """A value for programs, indented."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())

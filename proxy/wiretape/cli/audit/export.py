@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 import click
 from msgspec import Struct
 
-from wiretape.cli.audit.options import duration_us, echo_json, json_option, ledger_option, moment_us, now_us
+from wiretape.cli.audit.options import duration_us, ledger_option, moment_us, now_us
+from wiretape.cli.options import echo_json, json_option
 from wiretape.edge.files import replacing
 from wiretape.errors import UsageError
 from wiretape.ledger.export import Part, as_csv, as_jsonl, parts

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from wiretape.audit.played import Origin, play
 from wiretape.cassette.format import Header, recorded_at
-from wiretape.cli.audit.options import echo_json, json_option, ledger_option, moment_us
-from wiretape.cli.options import cassette_dir_option
+from wiretape.cli.audit.options import ledger_option, moment_us
+from wiretape.cli.options import cassette_dir_option, echo_json, json_option
 from wiretape.config import SANDBOX, Config, load
 from wiretape.edge.store import load as load_tape
 from wiretape.edge.store import recorded, stem_of

@@ -8,7 +8,8 @@ import click
 from msgspec import Struct
 
 from wiretape.cli.audit.opened import opened
-from wiretape.cli.audit.options import duration_us, echo_json, json_option, ledger_option, moment_us, now_us, shown
+from wiretape.cli.audit.options import duration_us, ledger_option, moment_us, now_us, shown
+from wiretape.cli.options import echo_json, json_option
 from wiretape.errors import UsageError
 from wiretape.ledger.join import Joined, join
 from wiretape.ledger.options import LedgerOptions, parse_ledger_url

@@ -7,14 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import click
-import msgspec
 
 from wiretape.errors import UsageError
 
 ledger_option = click.option(
     "--ledger", envvar="WIRETAPE_LEDGER", default="sqlite:///wiretape.db", show_default=True, help="The audit store"
 )
-json_option = click.option("--json", "as_program", is_flag=True, help="JSON for programs")
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION: Final = re.compile(r"(\d{1,6})([smhdw])")
@@ -46,8 +44,3 @@ def now_us() -> int:
 def shown(at_us: int) -> str:
     """A moment for a person, in UTC."""
     return f"{_EPOCH + timedelta(microseconds=at_us):%Y-%m-%d %H:%M} UTC"
-
-
-def echo_json(value: object) -> None:
-    """A value for programs, indented."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())

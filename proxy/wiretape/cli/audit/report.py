@@ -9,7 +9,8 @@ import click
 
 from wiretape.audit.report import report
 from wiretape.audit.show import as_json, as_text
-from wiretape.cli.audit.options import json_option, ledger_option
+from wiretape.cli.audit.options import ledger_option
+from wiretape.cli.options import json_option
 from wiretape.ledger.options import parse_ledger_url
 
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-import msgspec
-
 from wiretape.cli.options import cassette_dir_option as dir_option
+from wiretape.cli.options import echo_json, json_option
 from wiretape.edge.store import journal_path, stem_of, tape_path
 
 __all__ = ["aligned", "dir_option", "echo_json", "file_of", "json_option"]
-
-json_option = click.option("--json", "as_program", is_flag=True, help="JSON for programs")
 
 
 def file_of(name: str, cassette_dir: Path) -> Path:
@@ -21,11 +17,6 @@ def file_of(name: str, cassette_dir: Path) -> Path:
     stem = stem_of(name, cassette_dir)
     sealed, journal = tape_path(stem), journal_path(stem)
     return journal if journal.exists() and not sealed.exists() else sealed
-
-
-def echo_json(value: object) -> None:
-    """A value for programs, indented."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
