@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from support.golden import FOLDER
 from wiretape.audit.played import Origin, play
 from wiretape.cassette.format import Ended, Header, Interaction, Tape
 from wiretape.edge.store import load
 from wiretape.exchange import How
-from wiretape.runs.observer import RunOptions, Runs
+from wiretape.runs.observer import RunOptions
 from wiretape.testing import CollectingSink
 
 ORIGIN = Origin(cassette="talk", upstream="default", recorded_ns=1_750_000_000 * 10**9)
@@ -15,9 +17,7 @@ ORIGIN = Origin(cassette="talk", upstream="default", recorded_ns=1_750_000_000 *
 
 def told(tape: Tape) -> CollectingSink:
     kept = CollectingSink()
-    runs = Runs(RunOptions(), kept.run, lambda: 0)
-    assert play(tape, ORIGIN, runs, kept) == len(tape.interactions) == len(kept.exchanges)
-    assert runs.open == 0
+    assert play(tape, ORIGIN, RunOptions(), kept) == len(tape.interactions)
     return kept
 
 
@@ -71,3 +71,23 @@ def test_exchanges_are_told_by_their_times_and_not_by_their_places() -> None:
     assert (run.outcome, run.foreign, run.exchanges, run.polls) == ("completed", False, 1, 0)
     backwards = Tape(header=tape.header, interactions=tape.interactions[::-1])
     assert told(backwards).runs[0].usage == run.usage
+
+
+def test_an_import_without_times_has_none_and_no_exchanges() -> None:
+    """They would be the pace that replay makes up for it, or 0."""
+    tape = load(FOLDER / "tool-run.tape.jsonl")
+    untimed = tuple(replace(one, chunks=(), times_known=False) for one in tape.interactions)
+    kept = told(Tape(header=tape.header, interactions=untimed))
+    (run,), (timed,) = kept.runs, told(tape).runs
+    assert kept.exchanges == []
+    assert (run.usage, run.outcome, run.events, run.steps[0].id) == (
+        timed.usage,
+        timed.outcome,
+        timed.events,
+        timed.steps[0].id,
+    )
+    assert {run.duration_ns, run.first_event_ns, run.first_token_ns, run.queue_ns, run.model_ns, run.tool_wait_ns} == {
+        None
+    }
+    assert run.gaps.count == 0
+    assert {step.end_ns for step in run.steps} == {tool.end_ns for step in run.steps for tool in step.tools} == {None}

@@ -127,6 +127,26 @@ async def test_a_recording_without_a_date_is_asked_for_one(tmp_path: Path) -> No
     assert (row["upstream"], str(row["created_us"])[:4]) == ("far", "1749")
 
 
+async def test_another_tools_recording_gives_its_runs(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "cassettes")
+    export = ("cassette", "export", "tool-run", "--to", "talk.har", "--format", "har")
+    assert (await wiretape(*export, cwd=tmp_path)).code == 0
+    words = ("audit", "import", "talk.har", "--ledger", "sqlite:///new.db", "--recorded", "2026-01-01")
+    ran = await wiretape(*words, cwd=tmp_path)
+    assert (ran.code, ran.out) == (0, "talk.har: 5 exchanges, 1 runs\n"), ran.err
+    (row,) = rows(tmp_path / "new.db", "SELECT * FROM run")
+    assert (row["outcome"], row["input_tokens"], row["output_tokens"], row["cassette"]) == (
+        "completed",
+        130,
+        34,
+        "talk.har",
+    )
+    refused = await wiretape(
+        "audit", "import", "cassettes/tool-run.expected.json", "--recorded", "2026-01-01", cwd=tmp_path
+    )
+    assert (refused.code, "Traceback" in refused.err) == (2, False)
+
+
 async def test_purge_counts_then_removes_and_the_file_shrinks(tmp_path: Path) -> None:
     path = tmp_path / "wiretape.db"
     many = [a_run(run_id=f"run_{number}") for number in range(800)]

@@ -2,7 +2,8 @@
 
 What passed then is what passes now, in the same order: each request, its body, the answer's head, its pieces and its
 end. A cassette knows times in milliseconds, bodies without their content coding, and nobody's trace; ids of traces are
-made of the recording's own, so that the same cassette gives the same rows.
+made of the recording's own, so that the same cassette gives the same rows. Of an import that has no times, runs have
+none either, and exchanges, whose rows are times, are not told.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from functools import partial
 from typing import Final, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from wiretape.cassette.format import Ended, Interaction, Tape
 from wiretape.cassette.pace import schedule
 from wiretape.errors import UpstreamTorn, UpstreamUnreachable
 from wiretape.exchange import Chunk, Ending, Head, How, Request, Trace
-from wiretape.runs.observer import Runs
-from wiretape.runs.report import ExchangeReport
+from wiretape.runs.observer import RunOptions, Runs
+from wiretape.runs.report import ExchangeReport, RunReport, ToolReport
+from wiretape.runs.sketch import Sketch
 from wiretape.runs.watch import Watch
 from wiretape.wire.headers import milliseconds, value
 
@@ -32,12 +35,19 @@ _HOW: Final = {
     Ended.RECORDER: How.CANCELLED,
 }
 
+_NO_TIMES: Final = dict.fromkeys(
+    ("first_event_ns", "first_token_ns", "queue_ns", "model_ns", "tool_wait_ns", "duration_ns")
+)
+
 
 class Told(Protocol):
-    """Who is told of exchanges that have ended."""
+    """Who is told of exchanges and runs that have ended."""
 
     def exchange(self, report: ExchangeReport) -> None:
         """Take an exchange's report."""
+
+    def run(self, report: RunReport) -> None:
+        """Take a run's report."""
 
 
 class Origin(Struct, frozen=True):
@@ -58,9 +68,11 @@ class _Moment(Struct, frozen=True):
     tell: Callable[[], None]
 
 
-def play(tape: Tape, origin: Origin, runs: Runs, told: Told) -> int:
+def play(tape: Tape, origin: Origin, options: RunOptions, told: Told) -> int:
     """Tell all of a tape, then report the runs that were left open; answers how many exchanges there were."""
-    moments: list[_Moment] = []
+    if not all(one.times_known for one in tape.interactions):
+        told = _Untimed(told)
+    runs, moments = Runs(options, told.run, lambda: 0), list[_Moment]()
     for place, interaction in enumerate(tape.interactions):
         moments += _Exchange(interaction, origin, tape.header.id, runs, told).moments(place)
     # Sorting is stable: what one exchange does at one time stays in its order.
@@ -69,6 +81,24 @@ def play(tape: Tape, origin: Origin, runs: Runs, told: Told) -> int:
         moment.tell()
     runs.close(moments[-1].at_ns if moments else 0)
     return len(tape.interactions)
+
+
+class _Untimed:
+    """Passes runs on without the times that nobody recorded, and no exchanges."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+
+    def exchange(self, report: ExchangeReport) -> None:
+        pass
+
+    def run(self, report: RunReport) -> None:
+        steps = tuple(replace(step, end_ns=None, tools=tuple(map(_without_end, step.tools))) for step in report.steps)
+        self._told.run(replace(report, **_NO_TIMES, gaps=Sketch(), steps=steps))
+
+
+def _without_end(tool: ToolReport) -> ToolReport:
+    return replace(tool, end_ns=None)
 
 
 class _Exchange:
@@ -84,7 +114,8 @@ class _Exchange:
         self._begin_ns = interaction.t0_ms * _MS
         self._request = _request(interaction, origin, recording)
         self._pieces = [
-            Chunk(data, self._begin_ns + round(offset_s * 1000) * _MS) for offset_s, data in schedule(interaction, 1.0)
+            Chunk(data, self._begin_ns + round(offset_s * 1000) * _MS)
+            for offset_s, data in schedule(interaction, 1.0 if interaction.times_known else 0.0)
         ]
 
     def moments(self, place: int) -> Iterator[_Moment]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,17 +10,18 @@ import click
 from msgspec import Struct
 
 from wiretape.audit.played import Origin, play
-from wiretape.cassette.format import Header, recorded_at
+from wiretape.cassette.convert.formats import read
+from wiretape.cassette.format import Header, Tape, recorded_at
 from wiretape.cli.audit.options import ledger_option, moment_us
 from wiretape.cli.options import cassette_dir_option, echo_json, json_option
 from wiretape.config import SANDBOX, Config, load
+from wiretape.edge.names import JOURNAL_SUFFIX, SEALED_SUFFIX
 from wiretape.edge.store import load as load_tape
 from wiretape.edge.store import recorded, stem_of
 from wiretape.errors import UsageError
 from wiretape.ledger.options import parse_ledger_url
 from wiretape.ledger.price_list import prices
 from wiretape.ledger.writer import LedgerSink
-from wiretape.runs.observer import Runs
 from wiretape.runs.prices import Prices
 from wiretape.runs.report import ExchangeReport, RunReport
 
@@ -81,9 +83,9 @@ def import_command(  # noqa: PLR0913  one argument for each option
 ) -> None:
     """Fill a ledger from cassettes: what they recorded gives the rows that the live runs gave.
 
-    Doing it twice changes nothing. Other tools' recordings go through `wiretape cassette import` first. A cassette
-    does not know everything: times are whole milliseconds, a recording begins at a whole second, and our own overhead
-    is not in it.
+    Doing it twice changes nothing. A file that another tool wrote is taken as well, of any kind that `wiretape cassette
+    import` reads; where it has no times, its runs have none. A cassette does not know everything either: its times
+    are whole milliseconds, and our own overhead is not in it.
 
     \b
     Example:
@@ -94,9 +96,11 @@ def import_command(  # noqa: PLR0913  one argument for each option
     sink = LedgerSink(parse_ledger_url(ledger), settings.audit)
     done = []
     for name in cassettes:
-        for path in recorded(stem_of(name, cassette_dir)):
+        for path, tape in _tapes(name, cassette_dir, settings):
             filling = _Filling(sink, priced)
-            done.append(_filled(path, filling, settings, upstream, began))
+            origin = _origin(path, tape.header, upstream, began)
+            exchanges = play(tape, origin, settings.runs, filling)
+            done.append(_Imported(str(path), exchanges, filling.runs))
     sink.close(0.0)
     if as_program:
         echo_json(done)
@@ -105,14 +109,22 @@ def import_command(  # noqa: PLR0913  one argument for each option
         click.echo(f"{one.file}: {one.exchanges} exchanges, {one.runs} runs")
 
 
-def _filled(path: Path, filling: _Filling, settings: Config, upstream: str | None, began: str | None) -> _Imported:
-    tape = load_tape(path)
-    for note in tape.notes:
-        click.echo(f"{path}: {note}", err=True)
-    named = upstream or (SANDBOX if tape.header.upstream == SANDBOX else "default")
-    origin = Origin(str(stem_of(str(path), path.parent)), named, _began_ns(path, tape.header, began))
-    exchanges = play(tape, origin, Runs(settings.runs, filling.run, lambda: 0), filling)
-    return _Imported(str(path), exchanges, filling.runs)
+def _tapes(name: str, cassette_dir: Path, settings: Config) -> Iterator[tuple[Path, Tape]]:
+    """What a name means: a cassette with those of its sessions and parts, or a file that another tool wrote."""
+    file = Path(name)
+    if file.is_file() and not name.endswith((SEALED_SUFFIX, JOURNAL_SUFFIX)):
+        found = [(file, read(file.read_bytes(), redact=settings.redact).tape)]
+    else:
+        found = [(path, load_tape(path)) for path in recorded(stem_of(name, cassette_dir))]
+    for path, tape in found:
+        for note in tape.notes:
+            click.echo(f"{path}: {note}", err=True)
+        yield path, tape
+
+
+def _origin(path: Path, header: Header, upstream: str | None, began: str | None) -> Origin:
+    named = upstream or (SANDBOX if header.upstream == SANDBOX else "default")
+    return Origin(str(stem_of(str(path), path.parent)), named, _began_ns(path, header, began))
 
 
 def _began_ns(path: Path, header: Header, began: str | None) -> int:
