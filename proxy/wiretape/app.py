@@ -282,4 +282,6 @@ def _peers(behind: tuple[UpstreamOptions, ...]) -> dict[str, Peer]:
 
 
 def _peer(one: UpstreamOptions) -> Peer:
-    return Peer(one.socket) if one.socket else Peer(urlsplit(one.url).hostname or "", urlsplit(one.url).port)
+    parts = urlsplit(one.url)
+    address, port = (one.socket, None) if one.socket else (parts.hostname or "", parts.port)
+    return Peer(address, port, one.provider)

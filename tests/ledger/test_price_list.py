@@ -11,7 +11,7 @@ import pytest
 from support.reports import a_run
 from wiretape.errors import ConfigError
 from wiretape.ledger.options import LedgerOptions
-from wiretape.ledger.price_list import _Bundled, prices
+from wiretape.ledger.price_list import _THEIR_NAMES, _Bundled, prices
 from wiretape.runs.prices import PriceOptions
 
 BUNDLED = LedgerOptions(price_list="genai-prices")
@@ -62,3 +62,16 @@ def test_a_list_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 def test_without_a_list_the_package_is_not_even_imported() -> None:
     assert prices((), LedgerOptions(), {}).priced(a_run()).cost is None
+
+
+@pytest.mark.parametrize("provider", [*_THEIR_NAMES, "openai", "anthropic", "deepseek"])
+def test_providers_are_found_by_the_conventions_names(provider: str) -> None:
+    known = {one.id for one in _Bundled()._snapshot.providers}
+    assert _THEIR_NAMES.get(provider, provider) in known
+
+
+def test_a_model_is_looked_up_at_its_upstreams_provider() -> None:
+    found = prices((), BUNDLED, {"default": "azure.ai.openai"})
+    report = found.priced(a_run(model="gpt-4o-mini"))
+    assert report.cost is not None
+    assert report.cost.price.provider == "azure.ai.openai"

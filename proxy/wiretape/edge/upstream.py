@@ -26,6 +26,8 @@ class UpstreamOptions(UpstreamTls, frozen=True, kw_only=True, forbid_unknown_fie
     """Path of a unix socket to connect to; the URL, with `http://`, then gives `Host` and the path alone."""
     name: str = "default"
     """Label in traces, metrics and the ledger."""
+    provider: str = "openai"
+    """Whose service it is, in the words of `gen_ai.provider.name` (`azure.ai.openai`); a price may be for one alone."""
     prefix: str = "/"
     """Requests whose path begins with this go here; the longest prefix wins."""
     strip_prefix: bool = False

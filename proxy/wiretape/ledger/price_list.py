@@ -15,6 +15,17 @@ from wiretape.runs.cost import Price
 from wiretape.runs.prices import PriceOptions, Prices, pico
 
 _PACKAGE: Final = "genai-prices"
+_THEIR_NAMES: Final = {
+    "azure.ai.openai": "azure",
+    "azure.ai.inference": "azure",
+    "aws.bedrock": "aws",
+    "gcp.gemini": "google",
+    "gcp.gen_ai": "google",
+    "gcp.vertex_ai": "google",
+    "mistral_ai": "mistral",
+    "x_ai": "x-ai",
+}
+"""Providers in the words of `gen_ai.provider.name`, and in the package's where those differ."""
 
 
 def prices(options: Sequence[PriceOptions], audit: LedgerOptions, providers: Mapping[str, str]) -> Prices:
@@ -37,7 +48,7 @@ class _Bundled:
 
     def __call__(self, provider: str, model: str, day: date) -> Price | None:
         try:
-            _, found = self._snapshot.find_provider_model(model, None, provider, None)
+            _, found = self._snapshot.find_provider_model(model, None, _THEIR_NAMES.get(provider, provider), None)
             told = found.get_prices(datetime.combine(day, time.min, UTC))
         except Exception:  # noqa: BLE001 - LookupError where it knows none; whatever else, a run is not lost for its price
             return None

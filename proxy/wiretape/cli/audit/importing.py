@@ -14,7 +14,7 @@ from wiretape.cassette.convert.formats import read
 from wiretape.cassette.format import Header, Tape, recorded_at
 from wiretape.cli.audit.options import ledger_option, moment_us
 from wiretape.cli.options import cassette_dir_option, echo_json, json_option
-from wiretape.config import SANDBOX, Config, load
+from wiretape.config import SANDBOX, Config, load, upstreams
 from wiretape.edge.names import JOURNAL_SUFFIX, SEALED_SUFFIX
 from wiretape.edge.store import load as load_tape
 from wiretape.edge.store import recorded, stem_of
@@ -92,7 +92,7 @@ def import_command(  # noqa: PLR0913  one argument for each option
       wiretape audit import talks/weather --ledger sqlite:///talks.db
     """  # noqa: D301  \b keeps click from folding the lines
     settings = load({}, {}, config).config
-    priced = prices(settings.price, settings.audit, {})
+    priced = prices(settings.price, settings.audit, {one.name: one.provider for one in upstreams(settings)})
     sink = LedgerSink(parse_ledger_url(ledger), settings.audit)
     done = []
     for name in cassettes:
