@@ -96,3 +96,12 @@ def test_usage_and_cost_come_from_one_row() -> None:
     whole = known | {"usage_source": "run", "input_tokens": 5, "output_tokens": 1}
     row = dict(zip(RUN.columns, merged(RUN, [tuple(dear.values()), tuple(whole.values())]), strict=True))
     assert (row["input_tokens"], row["output_tokens"], row["cost_nano"], row["price_version"]) == (5, 1, None, None)
+
+
+def test_a_replay_does_not_take_the_place_of_the_run_that_was_recorded() -> None:
+    """Nor a rehearsal that of the replay: the same ids, and the earlier is the one."""
+    known = dict.fromkeys(RUN.columns, 0) | {"upstream": "x", "run_id": "x", "usage_source": "run"}
+    first = known | {"mode": "replay", "created_us": 1}
+    again = known | {"mode": "forward", "created_us": 2}
+    row = dict(zip(RUN.columns, merged(RUN, [tuple(again.values()), tuple(first.values())]), strict=True))
+    assert (row["mode"], row["created_us"]) == ("replay", 1)

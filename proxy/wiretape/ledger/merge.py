@@ -77,14 +77,14 @@ RUN: Final = Table(
         *("trace_id", "key_hash", "key_alias", "gap_sketch", "overhead_us"),
     ),
     groups=(
-        # What only the process that relayed the creation knows; one that saw the end as well goes first.
+        # What only the process that relayed the creation knows; one that saw the end too goes first, then the earlier.
         Group(
             (
                 *("is_foreign", "mode", "cassette", "created_us", "queue_us", "first_event_us", "first_token_us"),
                 *("first_token_kind", "model_us", "tool_wait_us", "duration_us", "trace_id", "key_hash", "key_alias"),
                 "gap_sketch",
             ),
-            rank=("{row}.is_foreign", "{row}.duration_us IS NULL"),
+            rank=("{row}.is_foreign", "{row}.duration_us IS NULL", "{row}.created_us"),
         ),
         # Tokens are of one source, never mixed, and their cost goes with them.
         Group(
