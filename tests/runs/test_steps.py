@@ -29,7 +29,7 @@ class Steps(Run):
         self._legs = 0
 
     def step(self, step: StepSeen, at_ns: int) -> None:
-        self.see_step(step, at_ns, Leg(self._legs, 0))
+        self.see_step(step, at_ns, Leg(self._legs, 0), 1)
 
     def wait(self, calls: list[ToolSeen], at_ns: int) -> None:
         self.see(RunSeen(run_id="r", status="requires_action", pending=tuple(calls)), at_ns, Leg(self._legs, 0))
@@ -86,7 +86,7 @@ def test_an_ended_step_stays_as_it_was_but_for_tokens() -> None:
 def test_a_hosted_tool_lasts_from_its_first_piece_to_the_end_of_its_step() -> None:
     steps = Steps()
     steps.step(seen(), 10)
-    steps.see_tool(SEARCH, 12)
+    steps.see_tool(SEARCH, 12, 1)
     steps.step(seen("completed", tools=(SEARCH,)), 20)
     (told,) = steps.reports()
     expected = ToolReport(call_id="f", type="file_search", name="file_search", start_ns=12, end_ns=20)
@@ -103,7 +103,7 @@ def test_a_tool_that_only_the_finished_step_tells_lasts_as_long_as_the_step() ->
 def test_a_function_lasts_from_requires_action_to_the_hand_in() -> None:
     steps = Steps()
     steps.step(seen(), 10)
-    steps.see_tool(CALL, 11)
+    steps.see_tool(CALL, 11, 1)
     steps.wait([ToolSeen("c", "function", "weather", None, by_client=True)], 15)
     steps.resume(("c",), 30)
     steps.step(seen("completed", tools=(CALL,)), 31)
@@ -183,8 +183,8 @@ def test_steps_and_tools_are_bounded() -> None:
     steps = Steps(steps_max=1, tools_max=1)
     steps.step(seen(), 1)
     steps.step(seen(step_id="t"), 1)
-    steps.see_tool(SEARCH, 1)
-    steps.see_tool(CALL, 1)
+    steps.see_tool(SEARCH, 1, 1)
+    steps.see_tool(CALL, 1, 1)
     steps.step(seen(tools=(SEARCH, CALL)), 1)
     steps.wait([CALL], 1)
     (told,) = steps.reports()

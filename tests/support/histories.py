@@ -16,6 +16,7 @@ from wiretape.runs.tracker import Leg, Origin, Pulse, Run
 
 ORIGIN = Origin(at_ns=0, wall_ns=10**18, own=True, mode="forward", cassette=None, asked=Asked("asst_1", "m"), span_id=1)
 TIMES = st.integers(0, 6)
+PLACES = st.integers(1, 3)
 TOKENS = st.none() | st.builds(Tokens, st.integers(0, 9), st.integers(0, 9))
 STAMPS = st.none() | st.integers(10**9 - 3, 10**9 + 3).map(float)
 CODES = st.sampled_from([None, "server_error", "rate_limit_exceeded"])
@@ -103,9 +104,9 @@ ORIGINS = st.builds(
 )
 FACTS = st.one_of(
     _seen("see", RUNS, TIMES, LEGS),
-    _seen("see_step", STEPS_SEEN, TIMES, LEGS),
+    _seen("see_step", STEPS_SEEN, TIMES, LEGS, PLACES),
     _seen("accept", st.builds(Leg, st.integers(1, 3), TIMES, st.lists(CALLS, max_size=2).map(tuple)), TIMES),
-    _seen("see_tool", TOOLS, TIMES),
+    _seen("see_tool", TOOLS, TIMES, PLACES),
     _seen("see_content", st.sampled_from(list(ContentKind)), TIMES, st.none() | TIMES),
     _seen("see_error", st.sampled_from(["server_error", "upstream_torn"]), TIMES),
     _seen("watched_until", TIMES),

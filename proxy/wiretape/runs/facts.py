@@ -50,6 +50,8 @@ class EndFacts(Struct):
 class StepFacts(Struct):
     """A run step: the first sights of it at all, running, ended, and with tokens."""
 
+    sight: tuple[int, int]
+    """When it was first seen, and its place among those that its exchange told of at that time."""
     first: Told[StepSeen]
     running_ns: int | None = None
     ended: Told[StepSeen] | None = None
@@ -59,8 +61,8 @@ class StepFacts(Struct):
 class ToolFacts(Struct):
     """A tool call."""
 
-    first: tuple[int, int]
-    """When it was first seen, and its place among those that were seen with it."""
+    sight: tuple[int, int]
+    """As that of a step."""
     type: Told[str]
     name: Told[str] | None = None
     step_id: Told[str] | None = None

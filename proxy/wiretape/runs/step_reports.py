@@ -55,7 +55,7 @@ class StepReports:
         """
         steps = {step_id: self._step(step_id, step) for step_id, step in self._facts.steps.items()}
         tools: dict[str, list[ToolReport]] = {}
-        for call_id, tool in sorted(self._facts.tools.items(), key=lambda one: (one[1].first, one[0])):
+        for call_id, tool in sorted(self._facts.tools.items(), key=lambda one: (one[1].sight, one[0])):
             owner = steps.get(value(tool.step_id) or "", UNSEEN)
             tools.setdefault(owner.id, []).extend(
                 _within(one, start_ns, end_ns) for one in self._tool(call_id, tool, owner)
@@ -64,10 +64,12 @@ class StepReports:
         told = [_with_tools(step, tools.get(step.id, [])) for step in ordered]
         return (*told, *_unseen(tools.get(UNSEEN.id, [])))
 
-    def _begin(self, step: StepReport) -> tuple[int, float, int, str]:
-        """Where two begin at once the server's stamps decide, and of two with one stamp the one that ended first."""
-        created_s = self._facts.steps[step.id].first[1].created_s
-        return step.start_ns, created_s or 0, step.end_ns or self._clock.wall(self._facts.last_seen_ns), step.id
+    def _begin(self, step: StepReport) -> tuple[int, float, int, tuple[int, int], str]:
+        """Where two begin at once the server's stamps decide, then which ended first, then which was told first."""
+        seen = self._facts.steps[step.id]
+        created_s = seen.first[1].created_s or 0
+        end_ns = self._clock.wall(self._facts.last_seen_ns) if step.end_ns is None else step.end_ns
+        return step.start_ns, created_s, end_ns, seen.sight, step.id
 
     def _step(self, step_id: str, step: StepFacts) -> StepReport:
         seen = (step.ended or step.first)[1]

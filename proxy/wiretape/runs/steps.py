@@ -15,10 +15,15 @@ StepTokens = tuple[bool, Usage | None]
 """Whether a step has ended, and its tokens."""
 
 
-def see_step(facts: RunFacts, seen: StepSeen, at_ns: int, options: RunOptions) -> None:
+Sight = tuple[int, int]
+"""When something was seen, and its place among what was seen with it."""
+
+
+def see_step(facts: RunFacts, seen: StepSeen, sight: Sight, options: RunOptions) -> None:
     """A step as it stood."""
+    at_ns = sight[0]
     bare = replace(seen, tools=(), tokens=None)
-    step = _step(facts, bare, at_ns, options.steps_max)
+    step = _step(facts, bare, sight, options.steps_max)
     if step is None:
         return
     if seen.ended:
@@ -32,11 +37,11 @@ def see_step(facts: RunFacts, seen: StepSeen, at_ns: int, options: RunOptions) -
             known.step_ns = sooner(known.step_ns, at_ns)
 
 
-def see_call(facts: RunFacts, tool: ToolSeen, at_ns: int, options: RunOptions) -> None:
+def see_call(facts: RunFacts, tool: ToolSeen, sight: Sight, options: RunOptions) -> None:
     """A tool call that a delta opened."""
-    known = _tool(facts, tool, (at_ns, 0), options.tools_max)
+    known = _tool(facts, tool, sight, options.tools_max)
     if known is not None:
-        known.delta_ns = sooner(known.delta_ns, at_ns)
+        known.delta_ns = sooner(known.delta_ns, sight[0])
 
 
 def see_wait(facts: RunFacts, pending: Iterable[ToolSeen], at_ns: int, leg: int, options: RunOptions) -> None:
@@ -71,25 +76,25 @@ def usage(tokens: Tokens | None) -> Usage | None:
     return Usage(tokens.prompt, tokens.completion, tokens.cached, tokens.reasoning) if tokens else None
 
 
-def _step(facts: RunFacts, seen: StepSeen, at_ns: int, steps_max: int) -> StepFacts | None:
+def _step(facts: RunFacts, seen: StepSeen, sight: Sight, steps_max: int) -> StepFacts | None:
     step = facts.steps.get(seen.step_id)
     if step is not None:
-        step.first = earlier(step.first, at_ns, seen)
+        step.sight, step.first = min(step.sight, sight), earlier(step.first, sight[0], seen)
     elif len(facts.steps) < steps_max:
-        step = facts.steps[seen.step_id] = StepFacts((at_ns, seen))
+        step = facts.steps[seen.step_id] = StepFacts(sight, (sight[0], seen))
     facts.steps_cut = facts.steps_cut or step is None
     return step
 
 
-def _tool(facts: RunFacts, tool: ToolSeen, first: tuple[int, int], tools_max: int) -> ToolFacts | None:
+def _tool(facts: RunFacts, tool: ToolSeen, sight: Sight, tools_max: int) -> ToolFacts | None:
     known = facts.tools.get(tool.call_id)
     if known is None:
         if len(facts.tools) >= tools_max:
             return None
-        known = facts.tools[tool.call_id] = ToolFacts(first, (first[0], tool.type))
-    known.first = min(known.first, first)
-    known.type = earlier(known.type, first[0], tool.type)
-    known.name = earliest(known.name, first[0], tool.name if tool.name != tool.type else None)
-    known.step_id = earliest(known.step_id, first[0], tool.step_id)
+        known = facts.tools[tool.call_id] = ToolFacts(sight, (sight[0], tool.type))
+    known.sight = min(known.sight, sight)
+    known.type = earlier(known.type, sight[0], tool.type)
+    known.name = earliest(known.name, sight[0], tool.name if tool.name != tool.type else None)
+    known.step_id = earliest(known.step_id, sight[0], tool.step_id)
     known.by_client = known.by_client or tool.by_client
     return known

@@ -61,6 +61,7 @@ class Teller:
         self._late: dict[Key, Late] = {}
         self._stream_step: str | None = None
         self._is_ended_by_mark = False
+        self._places = 0
         self._hold_carried()
 
     def accept(self, at_ns: int) -> None:
@@ -78,7 +79,7 @@ class Teller:
             case StepSeen():
                 self._see_step(fact, at_ns)
             case ToolSeen() if self.run is not None:
-                self.run.see_tool(fact, at_ns)
+                self.run.see_tool(fact, at_ns, self._place())
             case Content() if self.run is not None:
                 self.run.see_content(fact.kind, at_ns, self.pulse)
             case ErrorSeen() if self.run is not None:
@@ -160,9 +161,14 @@ class Teller:
             self._stream_step, self.pulse.at_ns = fact.step_id, None
         late = self._late_run(fact.run_id) if fact.run_id else None
         if run is not None:
-            run.see_step(fact, at_ns, self._leg_of(run))
+            run.see_step(fact, at_ns, self._leg_of(run), self._place())
         elif late is not None:
             late.see_step(fact)
+
+    def _place(self) -> int:
+        """Among what this exchange tells: many events may come at one time."""
+        self._places += 1
+        return self._places
 
     def _late_run(self, run_id: str) -> Late | None:
         """The run of this id, where it was reported and can be corrected."""
@@ -185,15 +191,16 @@ class Teller:
         run = self._runs.start(key, self._origin()) if opens else self._runs.find(key)
         if run is not None and self.run is None and self._names_one_run:
             self._make_own(run)
-        if run is not None:
-            run.facts.streamed = run.facts.streamed or self.is_stream
+        if run is not None and self.is_stream:
+            run.see_stream()
         return run
 
     def _known(self, run: Run) -> Run | None:
         """The exchange's own run again; a foreign one is known from the earliest exchange that tells of it."""
         if self._runs.find(run.key) is not run:
             return None
-        run.facts.streamed = run.facts.streamed or self.is_stream
+        if self.is_stream:
+            run.see_stream()
         if not run.origin.own:
             run.join(self._origin())
         return run
@@ -226,11 +233,9 @@ class Teller:
         return self._leg if run is self.run else Leg(0, self._request.at_ns)
 
     def _credit(self, run: Run, ending: Ending, events: int, status: int | None) -> None:
-        run.facts.events += events
-        if self._route.kind is Kind.POLL:
-            run.facts.polls += status in OK
-        elif self._route.kind in _CARRIES:
-            run.facts.exchanges += 1
+        carries, polls = self._route.kind in _CARRIES, self._route.kind is Kind.POLL and status in OK
+        run.credit(events=events, polls=int(polls), exchanges=int(carries))
+        if carries:
             self._carry(run, ending, status)
         if self.is_stream:
             run.watched_until(ending.at_ns)

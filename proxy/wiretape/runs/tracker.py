@@ -98,12 +98,12 @@ class Run:
     @property
     def is_over(self) -> bool:
         """Whether a terminal status was seen."""
-        return bool(self.facts.ends)
+        return bool(self._facts.ends)
 
     @property
     def leg(self) -> int:
         """The leg it is in by now."""
-        return max(self.facts.legs, default=0)
+        return max(self._facts.legs, default=0)
 
     def join(self, origin: Origin) -> None:
         """One more exchange that it is known from: the one that created it counts, else the earliest."""
@@ -114,11 +114,11 @@ class Run:
         self.watched_until(at_ns)
         self._see_names(seen, at_ns)
         part = self._leg(leg, at_ns)
-        see_end(self.facts.ends, seen, at_ns)
+        see_end(self._facts.ends, seen, at_ns)
         if seen.status in RANKS and seen.status not in TERMINAL:
             part.statuses[seen.status] = sooner(part.statuses.get(seen.status), at_ns)
         if seen.status == "requires_action":
-            see_wait(self.facts, seen.pending, at_ns, self._number(leg), self._options)
+            see_wait(self._facts, seen.pending, at_ns, self._number(leg), self._options)
 
     def accept(self, leg: Leg, at_ns: int) -> None:
         """A hand-in was accepted, whatever becomes of its answer; until that it may be refused."""
@@ -129,15 +129,15 @@ class Run:
         for call_id in leg.answered_calls[: self._options.tools_max - len(part.answered)]:
             part.answered[call_id] = sooner(part.answered.get(call_id), leg.asked_ns)
 
-    def see_step(self, seen: StepSeen, at_ns: int, leg: Leg) -> None:
-        """A snapshot of a step."""
+    def see_step(self, seen: StepSeen, at_ns: int, leg: Leg, place: int) -> None:
+        """A snapshot of a step; `place` tells in what order its exchange told of those that came at one time."""
         self.watched_until(at_ns)
         self._leg(leg, at_ns)
-        see_step(self.facts, seen, at_ns, self._options)
+        see_step(self._facts, seen, (at_ns, place), self._options)
 
-    def see_tool(self, tool: ToolSeen, at_ns: int) -> None:
+    def see_tool(self, tool: ToolSeen, at_ns: int, place: int) -> None:
         """A tool call that a delta opened."""
-        see_call(self.facts, tool, at_ns, self._options)
+        see_call(self._facts, tool, (at_ns, place), self._options)
 
     def see_content(self, kind: ContentKind, at_ns: int, pulse: Pulse) -> None:
         """A piece of content, not empty, of the stream with this pulse; the hot path."""
@@ -154,16 +154,26 @@ class Run:
 
     def see_error(self, code: str, at_ns: int) -> None:
         """An error that a stream carried, or how one broke; the first counts, and the run's own goes before."""
-        self.facts.error = earliest(self.facts.error, at_ns, code)
+        self._facts.error = earliest(self._facts.error, at_ns, code)
+
+    def see_stream(self) -> None:
+        """A stream tells of it."""
+        self._facts.streamed = True
+
+    def credit(self, *, events: int, polls: int, exchanges: int) -> None:
+        """An exchange has ended that told so many events, and was a poll of it or carried it."""
+        self._facts.events += events
+        self._facts.polls += polls
+        self._facts.exchanges += exchanges
 
     def carry(self, carried: Carried) -> None:
         """An exchange that carried the run has ended; its times are monotonic."""
-        if len(self.facts.carried) < self._options.carried_max:
-            self.facts.carried.append(carried)
+        if len(self._facts.carried) < self._options.carried_max:
+            self._facts.carried.append(carried)
 
     def watched_until(self, at_ns: int) -> None:
         """The run was looked at until then, and had not ended."""
-        self.facts.last_seen_ns = max(self.facts.last_seen_ns, at_ns)
+        self._facts.last_seen_ns = max(self._facts.last_seen_ns, at_ns)
 
     def is_overdue(self, now_ns: int) -> bool:
         """Whether it will not be heard of again, by its own expiry or, without one, by its silence."""
@@ -206,7 +216,7 @@ class Run:
     @property
     def assistant_id(self) -> str | None:
         """As the run told it, else as the request asked for it."""
-        return value(self.facts.assistant_id) or self.origin.asked.assistant_id
+        return value(self._facts.assistant_id) or self.origin.asked.assistant_id
 
     def _count_gaps(self) -> None:
         if self._gaps:
@@ -214,7 +224,7 @@ class Run:
             self._gaps.clear()
 
     def _see_names(self, seen: RunSeen, at_ns: int) -> None:
-        facts = self.facts
+        facts = self._facts
         facts.thread_id = earliest(facts.thread_id, at_ns, seen.thread_id)
         facts.assistant_id = earliest(facts.assistant_id, at_ns, seen.assistant_id)
         facts.model = earliest(facts.model, at_ns, seen.model)
@@ -226,18 +236,21 @@ class Run:
 
     def _leg(self, leg: Leg, at_ns: int) -> LegFacts:
         """What is known of the leg; any fact of it is a sign that it has begun."""
-        part = self.facts.legs.setdefault(self._number(leg), LegFacts(leg.asked_ns, at_ns))
+        number = self._number(leg)
+        part = self._facts.legs.get(number)
+        if part is None:
+            part = self._facts.legs[number] = LegFacts(leg.asked_ns, at_ns)
         part.asked_ns, part.sign_ns = min(part.asked_ns, leg.asked_ns), min(part.sign_ns, at_ns)
         return part
 
     def _clock(self) -> Clock:
         """Ahead of the service's, to a second; taken to agree with it where we did not see the run's creation."""
-        origin, created_s = self.origin, value(self.facts.created_s)
+        origin, created_s = self.origin, value(self._facts.created_s)
         ahead_ns = origin.wall_ns - int(created_s * NS) if origin.own and created_s is not None else 0
         return Clock(origin.at_ns, origin.wall_ns, ahead_ns)
 
     def _figures(self, course: Course) -> Figures:
-        facts = self.facts
+        facts = self._facts
         if course.ended is None:
             return open_figures(course.state.status, facts.error)
         steps = () if facts.steps_cut else step_tokens(facts.steps).values()
@@ -245,26 +258,26 @@ class Run:
 
     def _length(self, course: Course, clock: Clock) -> Length:
         start_ns = self._start_ns()
-        end_ns = max(clock.wall(course.ended[1].at_ns if course.ended else self.facts.last_seen_ns), start_ns)
+        end_ns = max(clock.wall(course.ended[1].at_ns if course.ended else self._facts.last_seen_ns), start_ns)
         is_known = course.ended is not None and self.origin.own
         return Length(start_ns=start_ns, end_ns=end_ns, duration_ns=end_ns - start_ns if is_known else None)
 
     def _start_ns(self) -> int:
         """On the wall clock: our own request or, for a foreign run, the service's stamp where it told one."""
-        asked_ns, created_s = self.origin.wall_ns, value(self.facts.created_s)
+        asked_ns, created_s = self.origin.wall_ns, value(self._facts.created_s)
         return asked_ns if self.origin.own or created_s is None else min(int(created_s * NS), asked_ns)
 
     def _firsts(self) -> Firsts:
         """None of a foreign run, whose creating request was not seen."""
         if not self.origin.own:
             return Firsts(first_event_ns=None, first_token_ns=None, first_token_kind=None)
-        at_ns, kind = self.facts.first_content or (None, None)
+        at_ns, kind = self._facts.first_content or (None, None)
         first_event_ns = self._since_start(self.origin.first_event_ns)
         return Firsts(first_event_ns=first_event_ns, first_token_ns=self._since_start(at_ns), first_token_kind=kind)
 
     def _carried(self, clock: Clock) -> tuple[Carried, ...]:
         """In the order in which they were asked for, by the wall clock."""
-        ordered = sorted(self.facts.carried, key=lambda one: (one.start_ns, repr(one)))
+        ordered = sorted(self._facts.carried, key=lambda one: (one.start_ns, repr(one)))
         return tuple(replace(one, start_ns=clock.wall(one.start_ns), end_ns=clock.wall(one.end_ns)) for one in ordered)
 
     def _expiry_ns(self) -> int | None:
@@ -273,10 +286,10 @@ class Run:
         Where we saw the run's creation, its life is measured by the server's own two stamps, so that a clock
         that is wrong on either side abandons nothing; else the wall clocks are taken to agree.
         """
-        expires_s, origin = value(self.facts.expires_s), self.origin
+        expires_s, origin = value(self._facts.expires_s), self.origin
         if expires_s is None:
             return None
-        created_s = value(self.facts.created_s) if origin.own else None
+        created_s = value(self._facts.created_s) if origin.own else None
         since_ns = origin.wall_ns if created_s is None else int(created_s * NS)
         return origin.at_ns + int(expires_s * NS) - since_ns
 
