@@ -111,6 +111,16 @@ def test_a_function_lasts_from_requires_action_to_the_hand_in() -> None:
     assert (tool.start_ns, tool.end_ns, tool.by_client) == (15, 30, True)
 
 
+def test_a_hand_in_after_its_step_has_ended_does_not_lengthen_a_function() -> None:
+    steps = Steps()
+    steps.wait([CALL], 15)
+    steps.step(seen(), 10)
+    steps.step(seen("cancelled", tools=(CALL,)), 20)
+    steps.resume((), 30)
+    (tool,) = steps.reports()[0].tools
+    assert (tool.start_ns, tool.end_ns) == (15, 20)
+
+
 def test_only_the_calls_that_were_answered_end() -> None:
     steps = Steps()
     other = ToolSeen("d", "function", "time", "s", by_client=True)

@@ -100,9 +100,9 @@ class StepReports:
         start_ns = self._tool_start(tool, step, leg)
         if start_ns is None:
             return []
-        end_ns = self._handed_in(call_id, leg, start_ns) if tool.by_client else None
-        if end_ns is None and step.end_ns is not None:
-            end_ns = max(step.end_ns, start_ns)
+        handed_in_ns = self._handed_in(call_id, leg, start_ns) if tool.by_client else None
+        ends = [handed_in_ns, None if step.end_ns is None else max(step.end_ns, start_ns)]
+        end_ns = min((end_ns for end_ns in ends if end_ns is not None), default=None)
         name = value(tool.name) or tool.type[1]
         return [
             ToolReport(
