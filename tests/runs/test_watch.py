@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from random import Random
@@ -243,3 +245,15 @@ def test_exchanges_at_once_report_a_run_that_is_over_when_the_last_has_ended(
     assert len(desk.reports) == is_over
     assert not (is_over and desk.runs.open)
     assert all((report.outcome, report.usage) == ("completed", Usage(10, 5)) for report in desk.reports)
+
+
+def test_an_exchange_that_is_over_leaves_nothing_for_the_garbage_collector() -> None:
+    desk = Desk()
+    desk.start(run())
+    gc.collect()
+    gc.disable()
+    try:
+        watch = weakref.ref(desk.poll(run("in_progress"), at_ns=S))
+        assert watch() is None
+    finally:
+        gc.enable()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from wiretape.dialects.events import (
     AgentSeen,
     Asked,
@@ -20,6 +18,7 @@ from wiretape.dialects.events import (
 )
 from wiretape.errors import UpstreamFailed
 from wiretape.exchange import Ending, How, Request
+from wiretape.runs.bodies import Question
 from wiretape.runs.late import Late
 from wiretape.runs.open import OpenRuns
 from wiretape.runs.report import AgentCreated, Carried
@@ -40,7 +39,7 @@ class Teller:
         request: Request,
         route: Route,
         context: Context,
-        asked: Callable[[], Asked],
+        question: Question | None,
     ) -> None:
         self.run = runs.find((request.upstream, route.run_id)) if route.run_id else None
         """The run that the exchange is about; it stays so when it was reported."""
@@ -54,7 +53,7 @@ class Teller:
         self._request = request
         self._route = route
         self._context = context
-        self._asked = asked
+        self._question = question
         self._leg = Leg(self._leg_number(), request.at_ns)
         self._accepted_ns: int | None = None
         self._held: dict[Key, Run] = {}
@@ -100,6 +99,9 @@ class Teller:
             self._credit(self.run, ending, events, status)
         self._let_go()
         self._correct(ending.at_ns)
+
+    def _asked(self) -> Asked:
+        return self._question.asked() if self._question is not None else Asked()
 
     def _leg_number(self) -> int:
         """The leg as it stood when this was asked: a slow poll must not speak for a later one."""

@@ -6,7 +6,7 @@ What it cannot read is counted and passed over; it raises for none of it.
 from __future__ import annotations
 
 from wiretape import dialects
-from wiretape.dialects.events import Asked, Content, Dialect, Kind, Route
+from wiretape.dialects.events import Content, Dialect, Kind, Route
 from wiretape.errors import DecodeFailed
 from wiretape.exchange import Chunk, Ending, Head, How, Request
 from wiretape.runs.bodies import JsonAnswer, Question, StreamAnswer, answer
@@ -33,7 +33,7 @@ class Watch:
         self._question = self._listen()
         self._answer: JsonAnswer | StreamAnswer | None = None
         self._later = Later(self._dialect)
-        self._teller = Teller(runs, request, self._route, context, self._asked)
+        self._teller = Teller(runs, request, self._route, context, self._question)
         self._streamed = False
         self._status: int | None = None
         self._last_chunk_ns: int | None = None
@@ -108,6 +108,3 @@ class Watch:
         if self._dialect is None or self._route.kind not in _ASKS:
             return None
         return Question(self._dialect, self._route, self._request.headers, self._options)
-
-    def _asked(self) -> Asked:
-        return self._question.asked() if self._question is not None else Asked()
