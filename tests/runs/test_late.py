@@ -89,6 +89,12 @@ class TestAbandoned:
         told = desk.corrections[0]
         assert (told.error, told.usage, told.usage_source) == ("server_error", Usage(6, 8), "steps")
 
+    def test_the_end_that_was_told_stays_though_another_was_seen_before_it(self) -> None:
+        desk = abandoned()
+        desk.poll(run("failed"), at_ns=20 * S)
+        desk.poll(done(), at_ns=10 * S)
+        assert [one.outcome for one in desk.corrections] == ["failed"]
+
     def test_its_own_stream_may_go_on_and_tell_its_end(self) -> None:
         desk = Desk(runs_open_max=1)
         watch = desk.watch(POST, "/v1/threads/thread_1/runs")
@@ -145,6 +151,21 @@ class TestTokens:
         steps(desk, step("t"))
         steps(desk, step("u", None))
         assert [one.usage for one in desk.corrections] == [Usage(6, 8)]
+
+    def test_the_first_tokens_of_a_step_stay(self) -> None:
+        desk = Desk()
+        desk.start(run("cancelled"))
+        for prompt in (3, 9, None):
+            steps(desk, step("s", prompt))
+        assert [one.usage for one in desk.corrections] == [Usage(3, 4)]
+
+    def test_a_step_that_has_ended_is_not_put_back(self) -> None:
+        desk = Desk()
+        desk.start(run("cancelled"))
+        for status in ("completed", "in_progress"):
+            steps(desk, step("s", None, status))
+        steps(desk, step("t"))
+        assert desk.corrections == []
 
     def test_more_steps_correct_the_sum_again(self) -> None:
         desk = Desk()

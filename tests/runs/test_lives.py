@@ -193,3 +193,26 @@ def test_a_hand_in_for_a_run_that_was_not_known_counts_for_it_once_it_is() -> No
     report = only(desk)
     assert (report.foreign, report.exchanges, report.polls) == (True, 1, 2)
     assert [tool.end_ns for tool in report.steps[0].tools] == [desk.request(GET, RUN, 2 * S).wall_ns]
+
+
+def test_a_hand_in_for_one_run_begins_no_leg_of_another_that_its_stream_tells_of() -> None:
+    desk = Desk()
+    desk.start(PAUSE)
+    desk.start(streamed("in_progress", run_id="run_2")[:1], ending=LEFT)
+    desk.submit([*streamed("in_progress")[:1], completed(), *streamed("failed", run_id="run_2")[:1]], at_ns=6 * S)
+    other = desk.reports[1]
+    assert (other.run_id, other.model_ns, other.tool_wait_ns) == ("run_2", 6 * S + 2 * MS, None)
+
+
+def test_all_that_comes_at_the_time_of_the_end_belongs_to_the_run() -> None:
+    desk = Desk()
+    desk.start([b"".join([*streamed("queued", "in_progress")[:2], completed()])])
+    assert (only(desk).queue_ns, only(desk).model_ns) == (0, 0)
+
+
+def test_how_a_stream_broke_after_the_end_is_not_why_the_run_failed() -> None:
+    desk = Desk()
+    watch = streaming(desk, "in_progress")
+    desk.poll(run("failed"), at_ns=3 * S)
+    watch.end(TORN)
+    assert (only(desk).outcome, only(desk).error) == ("failed", None)

@@ -111,6 +111,25 @@ def test_a_function_lasts_from_requires_action_to_the_hand_in() -> None:
     assert (tool.start_ns, tool.end_ns, tool.by_client) == (15, 30, True)
 
 
+def test_a_function_ends_with_the_hand_in_after_its_own_wait() -> None:
+    steps = Steps()
+    other = ToolSeen("d", "function", "time", None, by_client=True)
+    steps.wait([CALL], 1)
+    steps.resume((), 5)
+    steps.wait([other], 10)
+    steps.resume((), 20)
+    (told,) = steps.reports()
+    assert [(tool.start_ns, tool.end_ns) for tool in told.tools] == [(1, 5), (10, 20)]
+
+
+def test_a_tool_that_came_with_the_end_of_its_step_began_then() -> None:
+    steps = Steps()
+    steps.step(seen(), 10)
+    steps.see_tool(SEARCH, 20, 1)
+    steps.step(seen("completed", tools=(SEARCH,)), 20)
+    assert [(tool.start_ns, tool.end_ns) for tool in steps.reports()[0].tools] == [(20, 20)]
+
+
 def test_a_hand_in_after_its_step_has_ended_does_not_lengthen_a_function() -> None:
     steps = Steps()
     steps.wait([CALL], 15)
