@@ -1,6 +1,6 @@
 # Bare `make` lists the targets. CI calls exactly `make check test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-node kills check check-deploy fix docs dashboard golden bench bench-quick lock clean
+.PHONY: help setup run demo test test-node test-phoenix kills check check-deploy fix docs dashboard golden bench bench-quick lock clean
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 BIN := .venv/bin
@@ -9,6 +9,8 @@ READY := .venv/.ready
 OLDEST := .venv/oldest-sdk
 # The validators of deploy/ bring much that nothing else wants.
 VALIDATORS := .venv/deploy
+# Phoenix brings a server with a hundred packages that nothing else wants.
+PHOENIX := .venv/phoenix
 NODE_TESTS := tests/journeys/node
 # Recordings made by others, where they lie beside the checkout; tests that need them skip by name without.
 WIRETAPE_CORPORA ?= $(realpath ../shared/corpora)
@@ -35,6 +37,11 @@ $(VALIDATORS)/.ready: requirements/deploy.txt | $(READY)
 	@$(VALIDATORS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/deploy.txt
 	@touch $@
 
+$(PHOENIX)/.ready: requirements/phoenix.txt | $(READY)
+	@$(PYTHON) .ci/environment.py $(PHOENIX)
+	@$(PHOENIX)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/phoenix.txt
+	@touch $@
+
 run: $(READY) ## the proxy on 127.0.0.1:8787 in front of the embedded sandbox
 	@$(BIN)/wiretape serve
 
@@ -53,6 +60,9 @@ test-node: $(READY) $(NODE_TESTS)/node_modules/.ready ## the journeys of the off
 $(NODE_TESTS)/node_modules/.ready: $(NODE_TESTS)/package-lock.json
 	@npm ci --prefix $(NODE_TESTS) --no-audit --no-fund --loglevel error >/dev/null
 	@touch $@
+
+test-phoenix: $(READY) $(PHOENIX)/.ready ## send traces to a real Phoenix and ask it what it counts; installs it first, a minute or two
+	@$(BIN)/python -m pytest tests/telemetry/phoenix.py
 
 kills: $(READY) ## kill a recording proxy 200 times at random moments; the suite does so ten times
 	@WIRETAPE_KILLS=200 $(BIN)/python -m pytest tests/edge/test_kills.py
@@ -96,6 +106,8 @@ lock: $(READY) ## resolve anew: one file for all platforms, with hashes, without
 	    --group bench-$$peer --output-file requirements/bench-$$peer.txt || exit 1; done
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --group deploy --output-file requirements/deploy.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --group phoenix --output-file requirements/phoenix.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --group image --constraint requirements/dev.txt --output-file requirements/image.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -16,7 +16,6 @@ from wiretape.telemetry.tree import tree
 from wiretape.telemetry.vocabulary import PROFILES
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
-NO_WAITS = {"WIRETAPE_SANDBOX__PACE_S": "0", "WIRETAPE_SANDBOX__QUEUE_S": "0"}
 
 
 def say(tape: Taped) -> str:
@@ -32,7 +31,7 @@ def say(tape: Taped) -> str:
 def test_a_run_is_there_as_soon_as_its_client_has_the_last_byte(tmp_path: Path) -> None:
     told = []
     for mode in ("record", "replay"):
-        with taped.taped(Wanted((str(tmp_path / "talk"),), mode), NO_WAITS, lost=pytest.fail) as tape:
+        with taped.taped(Wanted((str(tmp_path / "talk"),), mode), {}, lost=pytest.fail) as tape:
             run_id = say(tape)
             (run,) = tape.runs
             assert (run.run_id, run.outcome, run.mode) == (run_id, "completed", mode)

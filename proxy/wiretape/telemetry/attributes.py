@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from wiretape.exchange import How, Trace
-from wiretape.runs.report import AgentCreated, ExchangeReport, RunReport, StepReport, ToolReport
+from wiretape.runs.report import AgentCreated, ExchangeReport, RunReport, StepReport, ToolReport, Usage
 from wiretape.telemetry import vocabulary as v
 from wiretape.telemetry.options import Peer
 
@@ -207,12 +207,19 @@ def _time_facts(report: RunReport) -> Attributes:
 def step_facts(step: StepReport, run: RunReport, profile: v.Profile) -> Attributes:
     """Attributes of a `run_step` span; tokens are on the run alone, except where the profile says otherwise."""
     facts: Attributes = present({v.ERROR_TYPE: step.error})
-    if step.usage is None:
-        return facts
-    facts |= dict(profile.step)
-    if profile.step_model is not None:
-        facts |= present({profile.step_model: run.model})
-    return facts | {name: getattr(step.usage, field) for name, field in profile.step_usage}
+    return facts if step.usage is None else facts | _profiled(step.usage, run, profile)
+
+
+def unstepped_facts(run: RunReport, profile: v.Profile) -> Attributes:
+    """What the profile adds to a run of which no step told its tokens, as of one that was only polled."""
+    if run.usage is None or any(step.usage is not None for step in run.steps):
+        return {}
+    return _profiled(run.usage, run, profile)
+
+
+def _profiled(usage: Usage, run: RunReport, profile: v.Profile) -> Attributes:
+    model: Attributes = {} if profile.step_model is None else present({profile.step_model: run.model})
+    return dict(profile.step) | model | {name: getattr(usage, field) for name, field in profile.step_usage}
 
 
 def tool_facts(tool: ToolReport) -> Attributes:

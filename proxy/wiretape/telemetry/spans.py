@@ -34,6 +34,7 @@ from wiretape.telemetry.attributes import (
     server_facts,
     step_facts,
     tool_facts,
+    unstepped_facts,
 )
 from wiretape.telemetry.options import Peers
 
@@ -162,7 +163,7 @@ class SpanSink:
             run,
             _context(trace, trace.server_span_id),
             (report.start_ns, report.end_ns),
-            run_facts(report, self._peers.get(report.upstream)),
+            run_facts(report, self._peers.get(report.upstream)) | unstepped_facts(report, self._profile),
         )
         for step in report.steps:
             yield from self._step_tree(step, report, trace, run)
