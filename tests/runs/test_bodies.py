@@ -3,8 +3,10 @@ from __future__ import annotations
 import gzip
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from support.streams import done, stream
+from support.streams import done, frames, stream, text
 from wiretape.dialects import assistants
 from wiretape.dialects.events import Asked, Fact, Kind, Route, RunSeen, StreamEnd
 from wiretape.exchange import Headers
@@ -138,3 +140,21 @@ def test_a_question_that_cannot_be_read_asks_nothing() -> None:
     question = Question(assistants, START, (), RunOptions(body_bytes_max=3))
     question.feed(b'{"assistant_id": "asst_1"}')
     assert (question.asked(), question.asked(), question.errors) == (Asked(), Asked(), 1)
+
+
+@given(st.lists(st.sampled_from(["a", " word", "", "é", '"']), max_size=20), st.integers(1, 300))
+def test_how_a_stream_of_deltas_is_cut_changes_nothing(words: list[str], size: int) -> None:
+    body = b"".join(map(text, words)) + done()
+    whole, by_frame, by_size = stream_answer(), stream_answer(), stream_answer()
+    told = [*whole.feed(body), *whole.finish(is_whole=True)]
+    pieces = [frame.raw for frame in frames(body)], [body[at : at + size] for at in range(0, len(body), size)]
+    for reader, cut in zip((by_frame, by_size), pieces, strict=True):
+        assert [fact for piece in cut for fact in reader.feed(piece)] + reader.finish(is_whole=True) == told
+        assert (reader.events, reader.errors) == (whole.events, whole.errors)
+
+
+def test_a_delta_over_the_bound_is_left_out_though_it_is_like_the_last() -> None:
+    reader = stream_answer(frame_bytes_max=200)
+    assert len(reader.feed(text("a"))) == len(reader.feed(text("b"))) == 1
+    assert reader.feed(text("c" * 200)) == []
+    assert (reader.events, reader.errors) == (2, 1)

@@ -1,7 +1,7 @@
 """What a dialect offers, and the neutral facts it makes of bytes; the tracker knows nothing else.
 
-A dialect is a module (or any object) with the functions of `Dialect`. It holds no state: which run a piece
-of content belongs to is the watcher's business, which knows the exchange it came in.
+A dialect is a module (or any object) with the functions of `Dialect`. It holds no state, but for what a stream's
+`reader` has read: which run a piece of content belongs to is the watcher's business, which knows the exchange.
 """
 
 from __future__ import annotations
@@ -150,6 +150,16 @@ Fact = Content | ToolSeen | RunSeen | StepSeen | AgentSeen | ErrorSeen | StreamE
 Facts = tuple[Fact, ...]
 
 
+class Reader(Protocol):
+    """Reads one stream's frames in their order."""
+
+    def event(self, frame: Frame) -> Facts:
+        """What a frame says; raises DecodeFailed."""
+
+    def alike(self, raw: bytes) -> Facts | None:
+        """What bytes say that are one whole frame, and like one before; None for all others. Raises nothing."""
+
+
 class Dialect(Protocol):
     """One API family. `asked`, `event` and `answer` raise DecodeFailed for bytes that cannot be read."""
 
@@ -161,6 +171,9 @@ class Dialect(Protocol):
 
     def event(self, frame: Frame) -> Facts:
         """What one frame of a stream says; the hot path. `frame.data` is not None."""
+
+    def reader(self) -> Reader:
+        """What reads the frames of one stream as `event` does, quicker where they are alike."""
 
     def is_delta(self, data: bytes) -> bool:
         """Whether bytes of a stream are one event that only adds content: a run stands as before. Raises nothing."""

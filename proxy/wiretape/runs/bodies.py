@@ -6,6 +6,8 @@ too large, or in a content coding we do not know.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wiretape.dialects.events import Asked, Dialect, Fact, Facts, Route
 from wiretape.errors import BodyTooLarge, DecodeFailed
 from wiretape.exchange import Headers
@@ -106,7 +108,7 @@ class StreamAnswer:
     is_stream = True
 
     def __init__(self, dialect: Dialect, headers: Headers, options: RunOptions) -> None:
-        self._dialect = dialect
+        self._reader = dialect.reader()
         self._inflater = _stream_inflater(headers, options.stream_bytes_max)
         self._framer = Framer(options.frame_bytes_max, skips_large=True)
         self._is_lost = False
@@ -118,10 +120,14 @@ class StreamAnswer:
         """Events, or the rest of the stream, that could not be read."""
         return self._errors + self._framer.skipped
 
-    def feed(self, data: bytes) -> list[Fact]:
+    def feed(self, data: bytes) -> Sequence[Fact]:
         """What the events say that are complete with these bytes; the hot path."""
         if self._is_lost:
             return []
+        known = self._reader.alike(data)
+        if known is not None and self._inflater is None and self._framer.may_begin(data):
+            self.events += 1
+            return known
         try:
             return self._facts(self._framer.feed(data if self._inflater is None else self._inflater.feed(data)), 1)
         except _UNREADABLE:
@@ -139,7 +145,7 @@ class StreamAnswer:
             if frame.data is not None:
                 self.events += 1
                 try:
-                    facts += self._dialect.event(frame)
+                    facts += self._reader.event(frame)
                 except DecodeFailed:
                     self._errors += error
         return facts

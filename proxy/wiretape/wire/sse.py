@@ -66,6 +66,10 @@ class Framer:
         self._overflown = False
         self._names: dict[bytes, str] = {}
 
+    def may_begin(self, data: bytes) -> bool:
+        """Whether bytes that are one whole frame without CR would be handed out as that frame, and nothing else."""
+        return self._plain and not self._held and not self._overflown and len(data) <= self._frame_bytes_max
+
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that are complete with these bytes."""
         if self._overflown:

@@ -48,6 +48,8 @@ from wiretape.wire.sse import Frame
 _TEXT: Final[Facts] = (Content(ContentKind.TEXT),)
 _TOOL_ARGS: Final[Facts] = (Content(ContentKind.TOOL_ARGS),)
 _CODE: Final[Facts] = (Content(ContentKind.CODE),)
+CONTENTS: Final = (_TEXT, _TOOL_ARGS, _CODE)
+"""What a delta says that adds to a text and opens no call."""
 _DELTAS = tuple(f"event: {struct.event}\n".encode() for struct in (ThreadMessageDelta, ThreadRunStepDelta))
 _ENDS = frozenset({"cancelled", "completed", "expired", "failed", "incomplete"})
 """Of runs and of steps (chapters 6.6 and 6.7)."""
