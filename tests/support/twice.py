@@ -30,7 +30,7 @@ Hold = Callable[[Proxy], Awaitable[None]]
 PLACES = {"upstream", "mode", "cassette", "wiretape.mode", "wiretape.cassette", "server.address", "server.port"}
 """Where it came from: what a replay cannot have in common with what it replays."""
 _OWN = {CASSETTE_HITS.name, OVERHEAD.name}
-_TIME = re.compile(r"(_ns|_us|_s|time_to_first_chunk)\Z")
+_TIME = re.compile(r"(_ns|_us|_s|sketch|time_to_first_chunk)\Z")
 
 
 class Told(Struct):
@@ -102,7 +102,7 @@ def run_facts(run: RunReport) -> dict[str, Any]:
         for step in run.steps
     ]
     carried = [(one.method, one.route, one.status, one.how) for one in run.carried]
-    return facts(msgspec.structs.asdict(run)) | {"gaps": len(run.gaps_ns), "steps": steps, "carried": carried}
+    return facts(msgspec.structs.asdict(run)) | {"gaps": run.gaps.count, "steps": steps, "carried": carried}
 
 
 def exchange_facts(one: ExchangeReport) -> dict[str, Any]:
