@@ -257,3 +257,16 @@ def test_an_exchange_that_is_over_leaves_nothing_for_the_garbage_collector() -> 
         assert watch() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("ids", [("step_a", "step_b"), ("step_b", "step_a")])
+def test_steps_that_come_in_one_read_keep_their_order_whatever_their_ids(ids: tuple[str, str]) -> None:
+    desk = Desk()
+    steps = [
+        event(f"thread.run.step.{name}", json.dumps({"id": one, "run_id": "run_1", "status": status}).encode())
+        for one in ids
+        for name, status in (("created", "in_progress"), ("completed", "completed"))
+    ]
+    started, *rest = streamed("in_progress")
+    desk.start([b"".join([started, *steps, completed(), *rest])])
+    assert [step.id for step in only(desk).steps] == list(ids)
