@@ -98,7 +98,7 @@ bench-quick: $(READY) ## the same in under two minutes, for the screen alone
 
 lock: $(READY) ## resolve anew: one file for all platforms, with hashes, without addresses
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --group dev --extra demo --extra parquet --extra prices --extra yaml pyproject.toml --output-file requirements/dev.txt
+	  --group dev --extra demo --extra grpc --extra parquet --extra prices --extra yaml pyproject.toml --output-file requirements/dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --group oldest-sdk --output-file requirements/oldest-sdk.txt
 	@for peer in litellm mitmproxy; do \

@@ -22,7 +22,7 @@ from wiretape.config import NONE, SANDBOX, Config, checked, upstreams
 from wiretape.edge import listen
 from wiretape.edge.address import Address, Reserved, parse_address, reserve
 from wiretape.edge.admin import Health, admin
-from wiretape.edge.arrival import new_bits
+from wiretape.edge.arrival import Marks, new_bits
 from wiretape.edge.guard import Guard
 from wiretape.edge.listen import Listener
 from wiretape.edge.relay import Relay
@@ -34,6 +34,7 @@ from wiretape.edge.upstream import UpstreamOptions
 from wiretape.errors import ConfigError
 from wiretape.ledger.options import parse_ledger_url
 from wiretape.ledger.price_list import prices
+from wiretape.ledger.secret import hash_secret
 from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.observer import Runs
 from wiretape.runs.prices import Prices
@@ -47,6 +48,7 @@ from wiretape.telemetry.log import Nowhere, line_logger
 from wiretape.telemetry.options import Gauges, Peer
 from wiretape.telemetry.redaction import Redacted
 from wiretape.telemetry.setup import PROMETHEUS_CONTENT_TYPE, telemetry
+from wiretape.wire.credential import KeyHashes
 
 SWEEP_EVERY_S = 1.0
 TOKEN_BYTES = 32
@@ -177,12 +179,17 @@ class Proxy:
         self._runs = Runs(config.runs, self._reports.run, lambda: new_bits(64), self._reports.correction)
         self._open.push_async_callback(asyncio.to_thread, lambda: self._runs.close(time.monotonic_ns()))
         source = await self._sources.open(behind)
-        told = (self._runs, self._reports) if self._fanout.is_heard else None
+        told = (self._runs, self._reports, self._marks()) if self._fanout.is_heard else None
         self.relay = Relay(source, told, logger, config.edge)
         self._sweep(asyncio.get_running_loop().time())
         self._open.callback(lambda: self._sweeping.cancel())  # noqa: PLW0108  each sweep sets another timer
         await self._listen(*addresses)
         self._sources.kept = True
+
+    def _marks(self) -> Marks:
+        ledger = None if self.config.ledger == NONE else parse_ledger_url(self.config.ledger)
+        secret = self.config.hash_key.encode() if self.config.hash_key else hash_secret(ledger)
+        return Marks(KeyHashes(secret), self._telemetry.tracing)
 
     def _reserved(self, address: str, *, shared: bool = False) -> Reserved:
         """Take an address first of all, so that one in use is found before anything is opened or written."""

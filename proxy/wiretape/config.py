@@ -35,7 +35,7 @@ from wiretape.ledger.options import LedgerOptions, parse_ledger_url
 from wiretape.runs.options import RunOptions
 from wiretape.runs.prices import PriceOptions
 from wiretape.sandbox.options import SandboxOptions
-from wiretape.telemetry.options import TelemetryOptions
+from wiretape.telemetry.options import TelemetryOptions, key_problems
 
 FILE = "wiretape.toml"
 ENV_PREFIX = "WIRETAPE_"
@@ -92,6 +92,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds that exchanges in flight get at shutdown."""
     ledger: str = "sqlite:///wiretape.db"
     """The audit store, `sqlite:///PATH`, or `none`."""
+    hash_key: str | None = None
+    """Secret under which clients' keys are hashed for the ledger and `[telemetry.keys]`; replicas share it. Without
+    one, it is made once and kept beside the ledger. Never a flag: the machine's users see those."""
     ready_file: str | None = None
     """A file that gets the two addresses as JSON once the proxy accepts."""
     edge: EdgeOptions = EdgeOptions()
@@ -178,6 +181,7 @@ def _problems(config: Config) -> Iterator[str]:
     yield from redact_problems(config.redact)
     for price in config.price:
         yield from price.problems()
+    yield from key_problems(config.telemetry)
 
 
 def _ledger_problems(ledger: str) -> Iterator[str]:

@@ -27,6 +27,12 @@ class Trace(Struct, frozen=True):
     sampled: bool = True
     client: Trace | None = None
     """Where the CLIENT span lies, when that is a run's trace and not the caller's."""
+    pending: bool = False
+    """Not sampled by chance alone: kept all the same where it turns out that its run failed or was slow."""
+    told: bool = False
+    """Whether the upstream is told of it by `traceparent`."""
+    state: str = ""
+    """The caller's `tracestate`."""
 
 
 class Request(Struct, frozen=True):
@@ -41,6 +47,8 @@ class Request(Struct, frozen=True):
     upstream: str = "default"
     session: str = "default"
     trace: Trace | None = None
+    key_hash: str | None = None
+    """A keyed hash of the credential it came with (`wire.credential`)."""
 
     @property
     def path(self) -> str:

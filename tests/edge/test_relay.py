@@ -441,14 +441,6 @@ async def test_requests_go_to_the_upstream_with_the_longest_prefix() -> None:
     assert b"GET /x?y HTTP/1.1" in second
 
 
-async def test_a_callers_traceparent_names_our_exchange_upstream() -> None:
-    said = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    seen, _ = await answered(OK, get("/", f"traceparent: {said}"))
-    passed = next(line for line in seen.split(b"\r\n") if line.startswith(b"traceparent: "))
-    assert passed.startswith(b"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-")
-    assert b"00f067aa0ba902b7" not in passed
-
-
 @pytest.mark.parametrize("bad", [b"zz\r\n", b"ffffffffffffffffffff\r\n", b"3\r\nabcdef\r\n"])
 @pytest.mark.parametrize("glued", [True, False])
 async def test_a_bad_chunk_is_a_failure_and_not_a_silence(bad: bytes, glued: bool) -> None:

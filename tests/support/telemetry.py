@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import StringIO
 from itertools import count
+from typing import Any
 
 import msgspec
 from opentelemetry.sdk.metrics import MeterProvider
@@ -19,7 +20,6 @@ from wiretape.telemetry.metrics import MetricSink
 from wiretape.telemetry.options import Gauges, Peer, TelemetryOptions
 from wiretape.telemetry.spans import SpanSink
 from wiretape.telemetry.tally import VIEWS
-from wiretape.telemetry.vocabulary import PROFILES
 
 PEERS = {"default": Peer("api.example", 443)}
 
@@ -37,14 +37,14 @@ def gauges(**changes: object) -> Gauges:
 class Spans:
     """A SpanSink over an in-memory exporter."""
 
-    def __init__(self, profile: str = "otel") -> None:
+    def __init__(self, profile: str = "otel", **options: Any) -> None:
         self._exporter = InMemorySpanExporter()
         ids = count(0xE1)
         self.sink = SpanSink(
             SimpleSpanProcessor(self._exporter),
             Resource({}),
             peers=PEERS,
-            profile=PROFILES[profile],
+            options=TelemetryOptions(profile=profile, **options),
             new_span_id=lambda: next(ids),
         )
 

@@ -10,7 +10,7 @@ import msgspec
 from wiretape.cli.options import effective, proxy_options
 
 SET = "(set)"
-_SECRETS = frozenset({"admin_token", "api_key"})
+_SECRETS = frozenset({"admin_token", "api_key", "hash_key"})
 
 
 @click.group()

@@ -77,6 +77,7 @@ def report(  # noqa: PLR0913, PLR0917  one argument for each witness of the exch
         how=ending.how,
         code=ending.code,
         upstream=request.upstream,
+        key_hash=request.key_hash,
         session=request.session,
         mode=mode,
         cassette=cassette,

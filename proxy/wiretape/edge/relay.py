@@ -12,7 +12,7 @@ from aiohttp import web
 from msgspec import structs
 from structlog.typing import FilteringBoundLogger
 
-from wiretape.edge.arrival import arrive, new_bits, trace
+from wiretape.edge.arrival import Marks, arrive
 from wiretape.edge.connection import Connection
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.meter import Meter, report
@@ -51,7 +51,11 @@ class Relay:
     """Takes every request of the traffic listener."""
 
     def __init__(
-        self, source: Source, told: tuple[Runs, Reports] | None, logger: FilteringBoundLogger, options: EdgeOptions
+        self,
+        source: Source,
+        told: tuple[Runs, Reports, Marks] | None,
+        logger: FilteringBoundLogger,
+        options: EdgeOptions,
     ) -> None:
         self.source = source
         self.told = told
@@ -151,10 +155,10 @@ class Passage:
         source, told = self._relay.source, self._relay.told
         if told is None:
             return self._admitted(arrived), None
-        runs, reports = told
+        runs, reports, marks = told
         reports.learn(arrived)
         request = self._admitted(arrived)
-        request = structs.replace(request, trace=trace(request, runs.joined(request), new_bits))
+        request = marks.on(request, runs.joined(request))
         return request, runs.watch(request, mode=source.name, cassette=source.cassette)
 
     @property

@@ -10,7 +10,7 @@ from wiretape.edge.address import UNIX
 from wiretape.edge.tls import UpstreamTls
 from wiretape.exchange import Headers, Request
 from wiretape.wire.headers import HOP_BY_HOP, end_to_end
-from wiretape.wire.trace import TRACEPARENT, traceparent
+from wiretape.wire.trace import passed_on
 
 EngineName = Literal["fast", "reference"]
 _OURS = HOP_BY_HOP | {b"host", b"expect"}
@@ -80,11 +80,6 @@ class Place:
 
 
 def outbound(request: Request) -> Headers:
-    """The fields passed on: end to end, with `traceparent` naming our exchange where the caller sent one."""
+    """The fields passed on: end to end, with `traceparent` naming our exchange where the upstream is told of it."""
     headers = end_to_end(request.headers, _OURS)
-    trace = request.trace
-    if trace is None or trace.parent_span_id is None:
-        return headers
-    where = trace.client or trace
-    ours = traceparent(where.trace_id, trace.client_span_id, sampled=where.sampled)
-    return tuple((name, ours if name.lower() == TRACEPARENT else value) for name, value in headers)
+    return headers if request.trace is None else passed_on(headers, request.trace)

@@ -197,6 +197,7 @@ class Run:
             model=value(facts.model),
             mode=origin.mode,
             cassette=origin.cassette,
+            key_hash=origin.request.key_hash if own else None,
             foreign=not own,
             streamed=facts.streamed,
             **asdict(self._figures(course)),

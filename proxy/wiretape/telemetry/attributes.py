@@ -33,6 +33,19 @@ def bounded(text: str) -> str:
     return text.encode()[:ATTRIBUTE_BYTES_MAX].decode(errors="ignore")
 
 
+def shortened(attributes: Attributes, chars_max: int | None) -> Attributes:
+    """The attributes, texts cut to so many characters; as they are where None is given."""
+    if chars_max is None:
+        return attributes
+    return {name: _cut(value, chars_max) for name, value in attributes.items()}
+
+
+def _cut(value: Value, chars_max: int) -> Value:
+    if isinstance(value, tuple):
+        return tuple(one[:chars_max] for one in value)
+    return value[:chars_max] if isinstance(value, str) else value
+
+
 def present(facts: Mapping[str, Value | None]) -> Attributes:
     """What is known of the facts, texts bounded."""
     return {

@@ -4,8 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from wiretape.errors import ConfigError
+from wiretape.telemetry.environment import GRPC
+
+_NO_GRPC = "OTLP over grpc needs an extra that is not installed: pip install 'wiretape[grpc]', or use http/protobuf"
+
+
+def span_exporter(protocol: str) -> SpanExporter:
+    """The exporter of spans, set up by the process's environment. Raises ConfigError where gRPC is not installed."""
+    if protocol != GRPC:
+        return OTLPSpanExporter()
+    try:
+        from opentelemetry.exporter.otlp.proto.grpc import trace_exporter  # noqa: PLC0415  an extra
+    except ImportError as error:
+        raise ConfigError(_NO_GRPC) from error
+    return trace_exporter.OTLPSpanExporter()
+
+
+def metric_exporter(protocol: str) -> MetricExporter:
+    """The exporter of metrics, as `span_exporter`."""
+    if protocol != GRPC:
+        return OTLPMetricExporter()
+    try:
+        from opentelemetry.exporter.otlp.proto.grpc import metric_exporter as over_grpc  # noqa: PLC0415  an extra
+    except ImportError as error:
+        raise ConfigError(_NO_GRPC) from error
+    return over_grpc.OTLPMetricExporter()
 
 
 class _Counted(SpanExporter):

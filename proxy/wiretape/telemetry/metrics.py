@@ -45,6 +45,18 @@ class Known:
         return name if name in self._names else v.OTHER
 
 
+class Aliases:
+    """Ids shown by their alias alone, of the first `most` aliases in the table; all others become `_OTHER`."""
+
+    def __init__(self, table: Mapping[str, str], most: int) -> None:
+        known = list(dict.fromkeys(table.values()))[:most]
+        self._table = {name: alias for name, alias in table.items() if alias in known}
+
+    def __call__(self, name: str | None) -> str:
+        """The alias, or `_OTHER`."""
+        return self._table.get(name or "", v.OTHER)
+
+
 class MetricSink:
     """Feeds the instruments of one meter, whose provider was given `tally.VIEWS`, whenever somebody reads them.
 
@@ -55,7 +67,8 @@ class MetricSink:
 
     def __init__(self, meter: Meter, options: TelemetryOptions, gauges: Gauges, *, peers: Peers) -> None:
         self._peers = peers
-        self._agents = options.agents
+        self._agent_alias = Aliases(options.agents, options.agents_max)
+        self._key_alias = Aliases(options.keys, options.keys_max)
         self._model = Known(options.models, options.models_max)
         self._observers_dropped = 0
         self._gauges = gauges
@@ -93,13 +106,16 @@ class MetricSink:
     def _own_run(self, report: RunReport) -> None:
         model = self._model_of(report)
         outcome = present({v.RUN_OUTCOME: report.outcome, v.ERROR_TYPE: _known_error(report)})
-        agent: Attributes = {v.AGENT_ALIAS: self._agents.get(report.assistant_id or "", v.OTHER)}
-        self._add(v.RUNS, 1, outcome | model | agent)
+        whose: Attributes = {
+            v.AGENT_ALIAS: self._agent_alias(report.assistant_id),
+            v.KEY_ALIAS: self._key_alias(report.key_hash),
+        }
+        self._add(v.RUNS, 1, outcome | model | whose)
         if report.usage is None:
-            self._add(v.USAGE_MISSING, 1, outcome | model | agent)
+            self._add(v.USAGE_MISSING, 1, outcome | model | whose)
         else:
-            self._tokens(report.usage, report, model | agent)
-        self._cost(report, outcome | model | agent)
+            self._tokens(report.usage, report, model | whose)
+        self._cost(report, outcome | model | whose)
         self._phases(report, model)
         self._operation(report)
 

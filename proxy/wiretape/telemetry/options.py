@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from msgspec import Struct, field
+
+from wiretape.wire.credential import HASH_DIGITS
+
+_HASH = re.compile(f"[0-9a-f]{{{HASH_DIGITS}}}")
 
 
 class TelemetryOptions(Struct, frozen=True, kw_only=True):
@@ -13,7 +18,7 @@ class TelemetryOptions(Struct, frozen=True, kw_only=True):
 
     enabled: bool = True
     """Whether spans, metrics and the log are made of exchanges and runs. Without them, and with `ledger = "none"`,
-    nothing looks into what passes, and `traceparent` goes on untouched."""
+    nothing looks into what passes."""
     queue_max: int = 10_000
     """Reports that may wait for one sink; what comes beyond is dropped and counted."""
     batch_max: int = 500
@@ -28,8 +33,28 @@ class TelemetryOptions(Struct, frozen=True, kw_only=True):
     """Model names told apart in metrics; all others are `_OTHER`."""
     agents: dict[str, str] = field(default_factory=dict)
     """Assistant id to the alias that metrics show; an assistant without one is `_OTHER`."""
+    agents_max: int = 200
+    """Aliases of assistants told apart in metrics, the first in the table; all others are `_OTHER`."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """Hash of a client's key (32 hexadecimal digits, as the ledger has it) to the alias that metrics and spans show;
+    in metrics a key without one is `_OTHER`."""
+    keys_max: int = 50
+    """Aliases of keys told apart in metrics, the first in the table; all others are `_OTHER`."""
     series_max: int = 5_000
     """Attribute sets of all metrics together; beyond an instrument's equal share they become one overflow series."""
+    propagate: Literal["caller", "always"] = "caller"
+    """When `traceparent` goes upstream: where the caller sent one, or `always`; never where no spans are made."""
+    slow_run_s: float = 60.0
+    """Seconds from which on a run is kept although the ratio of `OTEL_TRACES_SAMPLER_ARG` left it out."""
+    held_max: int = 10_000
+    """Exchanges whose spans wait for the end of a run that the ratio left out; beyond, those of the run that waits
+    longest are dropped and counted."""
+
+
+def key_problems(options: TelemetryOptions) -> Iterator[str]:
+    """Find names in `keys` that are no hashes; they are not quoted, for what stands there may be a key."""
+    if not all(map(_HASH.fullmatch, options.keys)):
+        yield "a name in [telemetry.keys] is a key's hash, 32 lower-case hexadecimal digits, and never the key itself"
 
 
 class Peer(Struct, frozen=True):

@@ -20,7 +20,9 @@ from wiretape.telemetry.fanout import Fanout
 Report = TypeVar("Report", ExchangeReport, RunReport, Correction)
 Value = TypeVar("Value", bound=Struct)
 
-_OUR_WORDS: Final = frozenset({"route", "mode", "played", "outcome", "usage_source", "first_token_kind"})
+_OUR_WORDS: Final = frozenset(
+    {"route", "mode", "played", "outcome", "usage_source", "first_token_kind", "key_hash"},
+)
 """Fields whose text is Wiretape's own, whatever a client calls its key."""
 
 

@@ -13,10 +13,7 @@ from time import monotonic
 from typing import Final, TextIO
 
 from msgspec import Struct, structs
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.environment_variables import OTEL_BSP_MAX_QUEUE_SIZE, OTEL_SDK_DISABLED
 from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableCounter, ObservableGauge
 from opentelemetry.sdk.metrics.export import CardinalityLimits, MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
@@ -32,18 +29,18 @@ from wiretape.errors import ConfigError
 from wiretape.runs.report import Sink
 from wiretape.telemetry import vocabulary as v
 from wiretape.telemetry.complaints import Complaints
-from wiretape.telemetry.export import CountedBatches
+from wiretape.telemetry.environment import CAPTURE_CONTENT, Asked, asked
+from wiretape.telemetry.export import CountedBatches, metric_exporter, span_exporter
 from wiretape.telemetry.log import LogSink, log_sink
 from wiretape.telemetry.metrics import MetricSink
 from wiretape.telemetry.options import Gauges, Peers, TelemetryOptions
 from wiretape.telemetry.spans import SpanSink
 from wiretape.telemetry.tally import VIEWS
+from wiretape.wire.tracing import Tracing
 
 PROMETHEUS_CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 """What `Telemetry.prometheus_text` is."""
 
-_OTLP: Final = "OTEL_EXPORTER_OTLP_"
-_PROTOCOL: Final = "http/protobuf"
 _SPANS_WAITING_MAX: Final = 2048
 
 
@@ -54,6 +51,7 @@ class _Behind(Struct, frozen=True, kw_only=True):
     shutdowns: Mapping[str, Callable[[], object]]
     lost: Callable[[], int]
     """Spans lost, once all is shut down."""
+    tracing: Tracing = Tracing()
 
 
 class Telemetry:
@@ -64,6 +62,8 @@ class Telemetry:
     ) -> None:
         self.sinks = tuple(sinks)
         """Each with a name of its own; for `Fanout`."""
+        self.tracing = behind.tracing
+        """The part to take in callers' traces; for the relay."""
         self._behind = behind
         self._scrape = Lock()
         self._logger = logger
@@ -114,42 +114,72 @@ def telemetry(  # noqa: PLR0913 - one argument for each thing it is put together
 ) -> Telemetry:
     """Build the log, span and metric sinks.
 
-    Spans are made only where they go somewhere: to a collector (`OTEL_EXPORTER_OTLP_ENDPOINT`,
-    `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` or `OTEL_TRACES_EXPORTER=otlp`), or to an in-process `exporter`. Metrics are
-    always there for Prometheus, and go to a collector by the same rules. `OTEL_SDK_DISABLED` leaves the log alone;
-    `enabled = false` leaves nothing. Log lines go to `log` where that is given, and else through the `logger`.
-    `environ` decides what is built; how an exporter behaves, the SDK reads from the process's own environment.
-    Raises ConfigError for an exporter or a protocol that is not there.
+    Spans are made only where they go somewhere: to a collector, where `environ` says so (`environment.HONOURED`), or
+    to an in-process `exporter`. Metrics are always there for Prometheus, and go to a collector by the same rules.
+    `OTEL_SDK_DISABLED` leaves the log alone; `enabled = false` leaves nothing. Log lines go to `log` where that is
+    given, and else through the `logger`. `environ` decides what is built; how an exporter behaves, the SDK reads from
+    the process's own environment. Raises ConfigError for what is not to be had.
     """
-    registry = CollectorRegistry()
+    wanted = asked(environ)
     lines = LogSink(logger) if log is None else log_sink(logger, log)
-    sinks: list[Sink] = [lines] if lines is not None and options.enabled else []
-    if not options.enabled or environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
-        behind = _Behind(registry=registry, shutdowns={}, lost=lambda: 0)
-        return Telemetry(sinks, behind, logger, options.warn_every_s)
-    resource = _resource()
-    with _one_sentence():
-        batches = _batches(environ)
-        readers = _readers(registry, options.series_max, environ)
-    provider = MeterProvider(readers, resource, shutdown_on_exit=False, views=VIEWS)
-    meter = provider.get_meter("wiretape", __version__)
-    sinks.append(MetricSink(meter, options, _with_export(gauges, batches), peers=peers))
-    processors = [*([batches] if batches else ()), *([SimpleSpanProcessor(exporter)] if exporter else ())]
-    if processors:
-        profile, new_span_id = v.PROFILES[options.profile], RandomIdGenerator().generate_span_id
-        sinks.append(SpanSink(_all(processors), resource, peers=peers, profile=profile, new_span_id=new_span_id))
-    behind = _Behind(
-        registry=registry,
-        shutdowns={"metrics": provider.shutdown} | ({"spans": batches.shutdown} if batches else {}),
-        lost=lambda: batches.lost if batches else 0,
-    )
-    return Telemetry(sinks, behind, logger, options.warn_every_s)
+    logs: list[Sink] = [lines] if lines is not None and options.enabled else []
+    if wanted.captures_content:
+        logger.warning("telemetry.content_not_captured", variable=CAPTURE_CONTENT, detail="messages are never exported")
+    if not options.enabled or wanted.disabled:
+        behind = _Behind(registry=CollectorRegistry(), shutdowns={}, lost=lambda: 0, tracing=_untold(wanted))
+        return Telemetry(logs, behind, logger, options.warn_every_s)
+    built = _Built(options, wanted, peers, exporter)
+    return Telemetry([*logs, *built.sinks(gauges)], built.behind(), logger, options.warn_every_s)
 
 
-def _with_export(gauges: Gauges, batches: CountedBatches | None) -> Gauges:
-    if batches is None:
-        return gauges
-    return structs.replace(gauges, telemetry_dropped=lambda: {**gauges.telemetry_dropped(), "export": batches.dropped})
+def _untold(wanted: Asked) -> Tracing:
+    return wanted.tracing(makes_spans=False, always=False)
+
+
+class _Built:
+    """What the SDK has to do with, put together."""
+
+    def __init__(self, options: TelemetryOptions, wanted: Asked, peers: Peers, exporter: SpanExporter | None) -> None:
+        self._options, self._wanted, self._peers = options, wanted, peers
+        self._registry = CollectorRegistry()
+        self._resource = _resource()
+        with _one_sentence():
+            self._batches = _batches(wanted)
+            readers = _readers(self._registry, options.series_max, wanted)
+        self._provider = MeterProvider(readers, self._resource, shutdown_on_exit=False, views=VIEWS)
+        processors = [*filter(None, (self._batches,)), *([SimpleSpanProcessor(exporter)] if exporter else ())]
+        self._spans = self._span_sink(_all(processors)) if processors else None
+
+    def sinks(self, gauges: Gauges) -> list[Sink]:
+        """Those of metrics and, where they go somewhere, spans."""
+        told = structs.replace(gauges, telemetry_dropped=lambda: {**gauges.telemetry_dropped(), **self._dropped()})
+        meter = self._provider.get_meter("wiretape", __version__)
+        metrics = MetricSink(meter, self._options, told, peers=self._peers)
+        return [metrics] if self._spans is None else [metrics, self._spans]
+
+    def behind(self) -> _Behind:
+        """What is to be asked and shut down."""
+        batches, makes_spans = self._batches, self._spans is not None
+        return _Behind(
+            registry=self._registry,
+            shutdowns={"metrics": self._provider.shutdown} | ({"spans": batches.shutdown} if batches else {}),
+            lost=lambda: batches.lost if batches else 0,
+            tracing=self._wanted.tracing(makes_spans=makes_spans, always=self._options.propagate == "always"),
+        )
+
+    def _span_sink(self, processor: SpanProcessor) -> SpanSink:
+        return SpanSink(
+            processor,
+            self._resource,
+            peers=self._peers,
+            options=self._options,
+            new_span_id=RandomIdGenerator().generate_span_id,
+            value_chars_max=self._wanted.value_chars_max,
+        )
+
+    def _dropped(self) -> dict[str, int]:
+        held = {} if self._spans is None else {"sampling": self._spans.lost}
+        return held | ({} if self._batches is None else {"export": self._batches.dropped})
 
 
 def _all(processors: Sequence[SpanProcessor]) -> SpanProcessor:
@@ -161,44 +191,26 @@ def _all(processors: Sequence[SpanProcessor]) -> SpanProcessor:
 
 def _resource() -> Resource:
     """`OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` beat our own name."""
-    asked = OTELResourceDetector().detect().attributes
-    return Resource.create({SERVICE_NAME: "wiretape", SERVICE_VERSION: __version__, **asked})
+    found = OTELResourceDetector().detect().attributes
+    return Resource.create({SERVICE_NAME: "wiretape", SERVICE_VERSION: __version__, **found})
 
 
-def _readers(registry: CollectorRegistry, series_max: int, environ: Mapping[str, str]) -> list[MetricReader]:
+def _readers(registry: CollectorRegistry, series_max: int, wanted: Asked) -> list[MetricReader]:
     share = max(1, series_max // len(v.INSTRUMENTS))
     limits: CardinalityLimits = dict.fromkeys((Counter, Histogram, ObservableCounter, ObservableGauge), share)
     readers: list[MetricReader] = [
         PrometheusMetricReader(scope_info_enabled=False, registry=registry, cardinality_limits=limits),
     ]
-    if _exports("METRICS", environ):
-        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter(), cardinality_limits=limits))
+    if wanted.metrics is not None:
+        readers.append(PeriodicExportingMetricReader(metric_exporter(wanted.metrics), cardinality_limits=limits))
     return readers
 
 
-def _exports(signal: str, environ: Mapping[str, str]) -> bool:
-    """Whether the signal goes to a collector; see the SDK's environment variable specification."""
-    variable = f"OTEL_{signal}_EXPORTER"
-    named = {name.strip() for name in environ.get(variable, "").split(",")} - {""}
-    if unknown := named - {"otlp", "none", "prometheus"}:
-        raise ConfigError(f"{variable} asks for {', '.join(sorted(unknown))}: use otlp or none")
-    endpoints = (_OTLP + "ENDPOINT", f"{_OTLP}{signal}_ENDPOINT")
-    wanted = "otlp" in named or (not named and any(environ.get(name) for name in endpoints))
-    if wanted:
-        _check_protocol(signal, environ)
-    return wanted
-
-
-def _check_protocol(signal: str, environ: Mapping[str, str]) -> None:
-    protocol = environ.get(f"{_OTLP}{signal}_PROTOCOL") or environ.get(_OTLP + "PROTOCOL") or _PROTOCOL
-    if protocol != _PROTOCOL:
-        raise ConfigError(f"OTLP over {protocol} is not supported: set {_OTLP}PROTOCOL to {_PROTOCOL}")
-
-
-def _batches(environ: Mapping[str, str]) -> CountedBatches | None:
-    if not _exports("TRACES", environ):
+def _batches(wanted: Asked) -> CountedBatches | None:
+    if wanted.spans is None:
         return None
-    return CountedBatches(OTLPSpanExporter(), int(environ.get(OTEL_BSP_MAX_QUEUE_SIZE) or _SPANS_WAITING_MAX))
+    waiting_max = _SPANS_WAITING_MAX if wanted.spans_waiting_max is None else wanted.spans_waiting_max
+    return CountedBatches(span_exporter(wanted.spans), waiting_max)
 
 
 @contextmanager

@@ -6,18 +6,20 @@ That bypasses the SDK's sampler and limits; the sampled flag and the bound on va
 
 Each exchange brings its own SERVER span and, where it went upstream, its CLIENT span; each run brings the run span
 and what is below it. So every span is made exactly once, in whatever order the reports come: a CLIENT span
-that carried a run names the run's span as its parent before that span exists.
+that carried a run names the run's span as its parent before that span exists. What chance did not sample waits in the
+`tail` until its run is reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
+from msgspec import structs
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
 from wiretape import __version__
 from wiretape.exchange import Trace
@@ -30,13 +32,16 @@ from wiretape.telemetry.attributes import (
     client_facts,
     joined_run,
     method_name,
+    present,
     run_facts,
     server_facts,
+    shortened,
     step_facts,
     tool_facts,
     unstepped_facts,
 )
-from wiretape.telemetry.options import Peers
+from wiretape.telemetry.options import Peers, TelemetryOptions
+from wiretape.telemetry.tail import Tail
 
 SCOPE: Final = InstrumentationScope("wiretape", __version__)
 
@@ -46,7 +51,21 @@ _UNSET = Status(StatusCode.UNSET)
 
 def _context(trace: Trace, span_id: int, *, remote: bool = False) -> SpanContext:
     flags = TraceFlags(TraceFlags.SAMPLED if trace.sampled else TraceFlags.DEFAULT)
-    return SpanContext(trace.trace_id, span_id, remote, flags)
+    return SpanContext(trace.trace_id, span_id, remote, flags, _state(trace))
+
+
+def _state(trace: Trace) -> TraceState | None:
+    return TraceState.from_header([trace.state]) if trace.state else None
+
+
+def _kept(trace: Trace) -> Trace:
+    """The trace, sampled after all."""
+    return structs.replace(trace, sampled=True, pending=False) if trace.pending else trace
+
+
+def _traces(report: ExchangeReport) -> tuple[Trace, ...]:
+    """The traces that spans of the exchange may lie in."""
+    return (report.trace,) if report.run_trace is None else (report.trace, report.run_trace)
 
 
 def _run_link(run: SpanContext, report: ExchangeReport) -> Link:
@@ -61,48 +80,83 @@ class SpanSink:
 
     name = "spans"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each thing it is put together from
         self,
         processor: SpanProcessor,
         resource: Resource,
         *,
         peers: Peers,
-        profile: v.Profile,
+        options: TelemetryOptions,
         new_span_id: Callable[[], int],
+        value_chars_max: int | None = None,
     ) -> None:
+        """`value_chars_max` bounds texts further than `ATTRIBUTE_BYTES_MAX` does."""
         self._processor = processor
         self._resource = resource
         self._peers = peers
-        self._profile = profile
+        self._keys = options.keys
+        self._profile = v.PROFILES[options.profile]
         self._new_span_id = new_span_id
+        self._value_chars_max = value_chars_max
+        self._tail = Tail(options.held_max, options.slow_run_s)
+
+    @property
+    def lost(self) -> int:
+        """Exchanges whose spans gave way to others while they waited for their run's end."""
+        return self._tail.lost
 
     def exchange(self, report: ExchangeReport) -> None:
-        """The exchange's SERVER span, the agent it created, and its CLIENT span."""
-        self._emit(self._server(report))
-        parent = _context(report.trace, report.trace.server_span_id)
-        if report.agent_created is not None:
-            created = self._agent(report.agent_created, report, parent)
-            self._emit(created)
-            parent = created.context
-        if report.upstream_start_ns is not None:
-            self._emit(self._client(report, report.upstream_start_ns, parent))
+        """The exchange's SERVER span, the agent it created, and its CLIENT span; now, or with its run."""
+        traces = _traces(report)
+        self._emit(report, {trace.trace_id for trace in traces if trace.sampled})
+        if any(trace.pending for trace in traces) and self._tail.exchange(report):
+            self._emit_kept(report)
 
     def run(self, report: RunReport) -> None:
         """The run's span with its steps and tools; a foreign run has no trace here, and no spans."""
-        if report.foreign or report.trace is None:
+        trace = report.trace
+        if report.foreign or trace is None:
             return
-        for span in self._run_tree(report, report.trace):
-            self._emit(span)
+        if trace.pending:
+            waited = self._tail.run(report, (trace.trace_id, report.span_id))
+            if waited is None:
+                return
+            for exchange in waited:
+                self._emit_kept(exchange)
+        if trace.sampled or trace.pending:
+            for span in self._run_tree(report, _kept(trace)):
+                self._processor.on_end(span)
 
     def correction(self, report: Correction) -> None:
         """Nothing: a span that was exported cannot be changed."""
 
     def close(self, deadline_s: float) -> None:
-        """Nothing is held here."""
+        """What still waits for a run's end is let go: runs are reported before their sinks are closed."""
 
-    def _emit(self, span: ReadableSpan) -> None:
-        if span.context.trace_flags.sampled:
-            self._processor.on_end(span)
+    def _emit_kept(self, report: ExchangeReport) -> None:
+        """Make the spans that waited, sampled now."""
+        pending = {trace.trace_id for trace in _traces(report) if trace.pending}
+        run_trace = None if report.run_trace is None else _kept(report.run_trace)
+        self._emit(structs.replace(report, trace=_kept(report.trace), run_trace=run_trace), pending)
+
+    def _emit(self, report: ExchangeReport, trace_ids: Collection[int]) -> None:
+        """Make the exchange's spans that lie in these traces."""
+        for span in self._exchange_tree(report) if trace_ids else ():
+            if span.context.trace_id in trace_ids:
+                self._processor.on_end(span)
+
+    def _exchange_tree(self, report: ExchangeReport) -> Iterator[ReadableSpan]:
+        yield self._server(report)
+        parent = _context(report.trace, report.trace.server_span_id)
+        if report.agent_created is not None:
+            created = self._agent(report.agent_created, report, parent)
+            yield created
+            parent = created.context
+        if report.upstream_start_ns is not None:
+            yield self._client(report, report.upstream_start_ns, parent)
+
+    def _whose(self, key_hash: str | None) -> Attributes:
+        return present({v.KEY_ALIAS: self._keys.get(key_hash or "")})
 
     def _server(self, report: ExchangeReport) -> ReadableSpan:
         parent, links = self._place(report)
@@ -112,7 +166,7 @@ class SpanSink:
             _context(report.trace, report.trace.server_span_id),
             parent,
             (report.start_ns, report.end_ns),
-            server_facts(report),
+            server_facts(report) | self._whose(report.key_hash),
             links,
         )
 
@@ -148,7 +202,13 @@ class SpanSink:
         return self._span(
             _span_method(report.method),
             SpanKind.CLIENT,
-            SpanContext(parent.trace_id, trace.client_span_id, is_remote=False, trace_flags=parent.trace_flags),
+            SpanContext(
+                parent.trace_id,
+                trace.client_span_id,
+                is_remote=False,
+                trace_flags=parent.trace_flags,
+                trace_state=parent.trace_state,
+            ),
             parent,
             (start_ns, report.end_ns),
             client_facts(report, self._peers.get(report.upstream)),
@@ -163,7 +223,9 @@ class SpanSink:
             run,
             _context(trace, trace.server_span_id),
             (report.start_ns, report.end_ns),
-            run_facts(report, self._peers.get(report.upstream)) | unstepped_facts(report, self._profile),
+            run_facts(report, self._peers.get(report.upstream))
+            | unstepped_facts(report, self._profile)
+            | self._whose(report.key_hash),
         )
         for step in report.steps:
             yield from self._step_tree(step, report, trace, run)
@@ -197,7 +259,7 @@ class SpanSink:
             context,
             parent,
             self._resource,
-            attributes,
+            shortened(attributes, self._value_chars_max),
             links=links,
             kind=kind,
             status=_FAILED if v.ERROR_TYPE in attributes else _UNSET,
