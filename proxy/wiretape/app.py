@@ -47,7 +47,7 @@ from wiretape.telemetry.fanout import Fanout
 from wiretape.telemetry.log import Nowhere, line_logger
 from wiretape.telemetry.options import Gauges, Peer
 from wiretape.telemetry.redaction import Redacted
-from wiretape.telemetry.setup import PROMETHEUS_CONTENT_TYPE, telemetry
+from wiretape.telemetry.setup import telemetry
 from wiretape.wire.credential import KeyHashes
 
 SWEEP_EVERY_S = 1.0
@@ -217,7 +217,7 @@ class Proxy:
         guard = Guard(self.config.admin_token or self.token_made, self.config.admin_hosts)
         health = Health(
             ready=lambda: not self.relay.draining,
-            metrics=lambda: (self._telemetry.prometheus_text(), PROMETHEUS_CONTENT_TYPE),
+            metrics=self._telemetry.prometheus,
             state=self._state,
             sessions=SessionApi(self._sources.sessions, lambda: self.traffic.url),
         )

@@ -86,7 +86,7 @@ GUARDED = [path for path, rule in RULES.items() if rule is Rule.GUARDED]
 
 
 def application() -> web.Application:
-    return admin(Health(lambda: True, lambda: (b"", "text/plain"), dict, SessionApi(None, str)), Guard())
+    return admin(Health(lambda: True, lambda _: (b"", "text/plain"), dict, SessionApi(None, str)), Guard())
 
 
 def test_every_route_has_a_rule_and_what_is_open_changes_nothing() -> None:
@@ -179,7 +179,7 @@ async def test_a_broken_request_leaves_no_token_in_the_log(caplog: pytest.LogCap
 
 
 async def test_a_mistake_of_ours_is_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    failing = Health(lambda: True, lambda: (b"", "text/plain"), lambda: {}["ours"], SessionApi(None, str))
+    failing = Health(lambda: True, lambda _: (b"", "text/plain"), lambda: {}["ours"], SessionApi(None, str))
     listener = await listen.application(admin(failing, Guard()), reserve(Address("127.0.0.1", 0)))
     assert (await exchange(listener.url, ask("/api/state"))).startswith(b"HTTP/1.1 500 ")
     await listener.close()

@@ -1,14 +1,26 @@
-"""An OTLP collector: a real HTTP server that keeps what was exported, parsed by the official protobuf types."""
+"""An OTLP collector: a real server that keeps what was exported, parsed by the official protobuf types."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 
+import grpc
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as metrics_grpc
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as trace_grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 
@@ -18,25 +30,42 @@ class Collector:
     def __init__(self) -> None:
         self.url = ""
         self.raw: list[bytes] = []
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        """Path and fields of each request; names in lower case."""
+        self._came = asyncio.Event()
         self.spans: list = []
         self.metrics: list = []
         self.resources: list[dict[str, str]] = []
 
+    async def asked_times(self, count: int) -> None:
+        """Wait until so many requests have come, over HTTP."""
+        while len(self.asked) < count:
+            self._came.clear()
+            await self._came.wait()
+
     async def traces(self, request: web.Request) -> web.Response:
-        for group in ExportTraceServiceRequest.FromString(await self._body(request)).resource_spans:
-            self._resource(group.resource)
-            self.spans.extend(span for scope in group.scope_spans for span in scope.spans)
+        self.take_spans(ExportTraceServiceRequest.FromString(await self._body(request)))
         return web.Response()
 
     async def metrics_(self, request: web.Request) -> web.Response:
-        for group in ExportMetricsServiceRequest.FromString(await self._body(request)).resource_metrics:
+        self.take_metrics(ExportMetricsServiceRequest.FromString(await self._body(request)))
+        return web.Response()
+
+    def take_spans(self, exported: ExportTraceServiceRequest) -> None:
+        for group in exported.resource_spans:
+            self._resource(group.resource)
+            self.spans.extend(span for scope in group.scope_spans for span in scope.spans)
+
+    def take_metrics(self, exported: ExportMetricsServiceRequest) -> None:
+        for group in exported.resource_metrics:
             self._resource(group.resource)
             self.metrics.extend(metric for scope in group.scope_metrics for metric in scope.metrics)
-        return web.Response()
 
     async def _body(self, request: web.Request) -> bytes:
         body = await request.read()
         self.raw.append(body)
+        self.asked.append((request.path, {name.lower(): value for name, value in request.headers.items()}))
+        self._came.set()
         return body
 
     def _resource(self, resource: Resource) -> None:
@@ -44,12 +73,56 @@ class Collector:
 
 
 @asynccontextmanager
-async def a_collector() -> AsyncIterator[Collector]:
-    """A collector on a free loopback port."""
+async def a_collector(tls: ssl.SSLContext | None = None) -> AsyncIterator[Collector]:
+    """A collector on a free loopback port; paths may have anything before the usual ones."""
     collector = Collector()
     app = web.Application()
-    app.router.add_post("/v1/traces", collector.traces)
-    app.router.add_post("/v1/metrics", collector.metrics_)
-    async with TestServer(app, host="127.0.0.1") as server:
-        collector.url = f"http://127.0.0.1:{server.port}"
+    app.router.add_post("/{before:.*}v1/traces", collector.traces)
+    app.router.add_post("/{before:.*}v1/metrics", collector.metrics_)
+    server = TestServer(app, host="127.0.0.1", scheme="https" if tls else "http")
+    await server.start_server(ssl=tls)
+    try:
+        collector.url = f"{server.scheme}://127.0.0.1:{server.port}"
         yield collector
+    finally:
+        await server.close()
+
+
+class _Traces(trace_grpc.TraceServiceServicer):
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def Export(  # noqa: N802  gRPC's name
+        self, request: ExportTraceServiceRequest, context: grpc.ServicerContext
+    ) -> ExportTraceServiceResponse:
+        self._collector.asked.append(("traces", dict(context.invocation_metadata())))
+        self._collector.take_spans(request)
+        return ExportTraceServiceResponse()
+
+
+class _Metrics(metrics_grpc.MetricsServiceServicer):
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def Export(  # noqa: N802  gRPC's name
+        self, request: ExportMetricsServiceRequest, context: grpc.ServicerContext
+    ) -> ExportMetricsServiceResponse:
+        self._collector.asked.append(("metrics", dict(context.invocation_metadata())))
+        self._collector.take_metrics(request)
+        return ExportMetricsServiceResponse()
+
+
+@contextmanager
+def a_grpc_collector() -> Iterator[Collector]:
+    """The same by gRPC, with threads of its own."""
+    collector = Collector()
+    with ThreadPoolExecutor(2) as pool:
+        server = grpc.server(pool)
+        trace_grpc.add_TraceServiceServicer_to_server(_Traces(collector), server)
+        metrics_grpc.add_MetricsServiceServicer_to_server(_Metrics(collector), server)
+        collector.url = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        server.start()
+        try:
+            yield collector
+        finally:
+            server.stop(None).wait()

@@ -19,7 +19,7 @@ from support.reports import RUN_SPAN_ID, TRACE, a_run, an_exchange
 from support.telemetry import PEERS, Lines, gauges
 from wiretape.errors import ConfigError
 from wiretape.telemetry.options import TelemetryOptions
-from wiretape.telemetry.setup import PROMETHEUS_CONTENT_TYPE, Telemetry, _Behind, telemetry
+from wiretape.telemetry.setup import Telemetry, _Behind, telemetry
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def feed(built: Telemetry) -> None:
 
 
 def families(built: Telemetry) -> dict:
-    return {family.name: family for family in text_string_to_metric_families(built.prometheus_text().decode())}
+    return {family.name: family for family in text_string_to_metric_families(built.prometheus()[0].decode())}
 
 
 def test_without_variables_nothing_is_exported_and_no_span_is_made() -> None:
@@ -78,20 +78,20 @@ def test_a_disabled_sdk_leaves_the_log_alone() -> None:
     built = build({"OTEL_SDK_DISABLED": "TRUE", "OTEL_TRACES_EXPORTER": "otlp"}, exporter=InMemorySpanExporter())
     feed(built)
     assert names(built) == ["log"]
-    assert built.prometheus_text() == b""
+    assert built.prometheus()[0] == b""
     assert built.shutdown(30) == []
 
 
 def test_telemetry_that_is_not_enabled_makes_nothing() -> None:
     built = build({"OTEL_TRACES_EXPORTER": "otlp"}, options=TelemetryOptions(enabled=False))
-    assert (names(built), built.prometheus_text(), built.shutdown(30)) == ([], b"", [])
+    assert (names(built), built.prometheus()[0], built.shutdown(30)) == ([], b"", [])
 
 
 def test_prometheus_text_is_what_prometheus_parses() -> None:
     built = build()
     feed(built)
     found = families(built)
-    assert PROMETHEUS_CONTENT_TYPE == "text/plain; version=0.0.4; charset=utf-8"
+    assert built.prometheus()[1] == "text/plain; version=0.0.4; charset=utf-8"
     assert found["wiretape_runs"].type == "counter"
     assert [sample.value for sample in found["wiretape_runs"].samples if sample.name.endswith("_total")] == [1]
     assert found["http_server_request_duration_seconds"].documentation.startswith("From a request's head")

@@ -26,15 +26,15 @@ class Health(Struct, frozen=True):
     """What the admin listener asks the proxy."""
 
     ready: Callable[[], bool]
-    metrics: Callable[[], tuple[bytes, str]]
-    """The metrics as text, and its content type; called from a thread."""
+    metrics: Callable[[str], tuple[bytes, str]]
+    """The metrics as text, and its content type, by the field `Accept`; called from a thread."""
     state: Callable[[], dict[str, Any]]
     """What `/api/state` shows, for JSON."""
     sessions: SessionApi
 
 
 def admin(health: Health, guard: Guard) -> web.Application:
-    """Build the admin application; no GET changes anything. `/metrics` is Prometheus text."""
+    """Build the admin application; no GET changes anything. `/metrics` is Prometheus text, or OpenMetrics."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -42,9 +42,10 @@ def admin(health: Health, guard: Guard) -> web.Application:
     async def readyz(_: web.Request) -> web.Response:
         return web.Response(text="ready\n") if health.ready() else web.Response(text="stopping\n", status=503)
 
-    async def metrics(_: web.Request) -> web.Response:
+    async def metrics(request: web.Request) -> web.Response:
         # In a thread: at the cap of series a scrape takes a tenth of a second, and streams share this loop.
-        body, content_type = await asyncio.to_thread(health.metrics)
+        accept = ",".join(request.headers.getall("Accept", ()))
+        body, content_type = await asyncio.to_thread(health.metrics, accept)
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def state(_: web.Request) -> web.Response:

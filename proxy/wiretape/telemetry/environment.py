@@ -25,6 +25,7 @@ PROPAGATORS: Final = "OTEL_PROPAGATORS"
 OPT_IN: Final = "OTEL_SEMCONV_STABILITY_OPT_IN"
 CAPTURE_CONTENT: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 SPANS_WAITING: Final = "OTEL_BSP_MAX_QUEUE_SIZE"
+EXEMPLARS: Final = "OTEL_METRICS_EXEMPLAR_FILTER"
 VALUE_LENGTHS: Final = ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT")
 LATEST_GENAI: Final = "gen_ai_latest_experimental"
 
@@ -79,7 +80,7 @@ HONOURED: Final = (
     Honoured((PROPAGATORS,), "`tracecontext` (the default) or `none`; `baggage` is passed on in any case."),
     Honoured((OPT_IN,), "`gen_ai_latest_experimental`: the newest names of the GenAI conventions. HTTP's are stable."),
     Honoured(VALUE_LENGTHS, "Characters of a span attribute's text, where fewer than 8 KiB are to be kept."),
-    Honoured(("OTEL_METRICS_EXEMPLAR_FILTER",), "`trace_based` (the default), or `always_off` for no exemplars."),
+    Honoured((EXEMPLARS,), "`trace_based` (the default): sampled traces on durations; `always_off`: none."),
     Honoured(
         (CAPTURE_CONTENT,),
         "Only `NO_CONTENT` and `false`: no message is ever exported; asking for it is answered by a warning.",
@@ -103,6 +104,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     captures_content: bool
     spans_waiting_max: int | None
     value_chars_max: int | None
+    exemplars: bool
 
     def tracing(self, *, makes_spans: bool, always: bool) -> Tracing:
         """The part to take in callers' traces."""
@@ -122,6 +124,7 @@ def asked(environ: Mapping[str, str]) -> Asked:
         is_latest=LATEST_GENAI in _list(environ, OPT_IN),
         captures_content=_word(environ, CAPTURE_CONTENT) not in {"", "no_content", "false"},
         spans_waiting_max=_number(environ, SPANS_WAITING),
+        exemplars=_word(environ, EXEMPLARS) != "always_off",
         value_chars_max=next(filter(_is_told, (_number(environ, name) for name in VALUE_LENGTHS)), None),
     )
 

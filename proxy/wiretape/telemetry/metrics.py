@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Observation
 
+from wiretape.exchange import Trace
 from wiretape.runs.cost import NANO_PER_USD
 from wiretape.runs.report import AgentCreated, Correction, ExchangeReport, RunReport, Usage
 from wiretape.telemetry import vocabulary as v
@@ -26,6 +27,8 @@ from wiretape.telemetry.options import Gauges, Peer, Peers, TelemetryOptions
 from wiretape.telemetry.tally import Count, Spread, Tally
 
 Read = Callable[[CallbackOptions], Iterable[Observation]]
+Where = tuple[int, int, int]
+"""When something was seen (Unix ns), and the trace and span ids that show it."""
 
 _OBSERVERS: Final = "observers"
 
@@ -65,8 +68,12 @@ class MetricSink:
 
     name = "metrics"
 
-    def __init__(self, meter: Meter, options: TelemetryOptions, gauges: Gauges, *, peers: Peers) -> None:
+    def __init__(
+        self, meter: Meter, options: TelemetryOptions, gauges: Gauges, *, peers: Peers, exemplars: bool = False
+    ) -> None:
+        """`exemplars` gives each bucket of a duration the last sampled trace that it counted."""
         self._peers = peers
+        self._exemplars = exemplars
         self._agent_alias = Aliases(options.agents, options.agents_max)
         self._key_alias = Aliases(options.keys, options.keys_max)
         self._model = Known(options.models, options.models_max)
@@ -173,8 +180,14 @@ class MetricSink:
             for tally in self._tallies.values():
                 tally.hand_over()
 
-    def _record(self, instrument: v.Instrument, value: float, attributes: Attributes) -> None:
-        self._of(instrument, attributes).add(value)
+    def _record(
+        self, instrument: v.Instrument, value: float, attributes: Attributes, where: Where | None = None
+    ) -> None:
+        self._of(instrument, attributes).add(value, where)
+
+    def _where(self, trace: Trace | None, span_id: int, at_ns: int) -> Where | None:
+        """The span to show for a value; none where it is not kept."""
+        return (at_ns, trace.trace_id, span_id) if self._exemplars and trace is not None and trace.sampled else None
 
     def _of(self, instrument: v.Instrument, attributes: Attributes) -> Spread:
         key = (instrument.name, *attributes.values(), *attributes)
@@ -206,9 +219,10 @@ class MetricSink:
         self._tallies[key] = tally
 
     def _durations(self, report: ExchangeReport) -> None:
-        self._server(report).add(seconds(report.end_ns - report.start_ns))
+        where = self._where(report.trace, report.trace.server_span_id, report.end_ns)
+        self._server(report).add(seconds(report.end_ns - report.start_ns), where)
         if report.upstream_start_ns is not None:
-            self._client(report).add(seconds(report.end_ns - report.upstream_start_ns))
+            self._client(report).add(seconds(report.end_ns - report.upstream_start_ns), where)
 
     def _server(self, report: ExchangeReport) -> Spread:
         """Found by what its attributes are made of: making them each time would cost more than all else here."""
@@ -252,15 +266,16 @@ class MetricSink:
     def _agent(self, agent: AgentCreated, report: ExchangeReport) -> None:
         peer = self._peers.get(report.upstream)
         facts = self._operation_facts(v.CREATE_AGENT, agent.model, peer, client_error(report))
-        self._record(v.OPERATION, seconds(report.end_ns - report.start_ns), facts)
+        where = self._where(report.trace, report.trace.server_span_id, report.end_ns)
+        self._record(v.OPERATION, seconds(report.end_ns - report.start_ns), facts, where)
 
     def _operation(self, report: RunReport) -> None:
         """The run as a client operation; an abandoned one has no duration."""
-        facts = self._run_operation(report)
+        facts, where = self._run_operation(report), self._where(report.trace, report.span_id, report.end_ns)
         if report.duration_ns is not None:
-            self._record(v.OPERATION, seconds(report.duration_ns), facts)
+            self._record(v.OPERATION, seconds(report.duration_ns), facts, where)
         if report.streamed and report.first_token_ns is not None:
-            self._record(v.FIRST_CHUNK, seconds(report.first_token_ns), facts)
+            self._record(v.FIRST_CHUNK, seconds(report.first_token_ns), facts, where)
             gaps = ((seconds(gap_ns), count) for gap_ns, count in report.gaps.lengths())
             self._of(v.OUTPUT_CHUNK, facts).add_counted(gaps)
 
@@ -295,12 +310,13 @@ class MetricSink:
             self._add(v.COST, nano_usd / NANO_PER_USD, facts)
 
     def _phases(self, report: RunReport, model: Attributes) -> None:
+        where = self._where(report.trace, report.span_id, report.end_ns)
         phases = {"queue": report.queue_ns, "model": report.model_ns, "tool_wait": report.tool_wait_ns}
         for phase, length_ns in phases.items():
             if length_ns is not None:
-                self._record(v.PHASE_DURATION, seconds(length_ns), {v.PHASE: phase})
+                self._record(v.PHASE_DURATION, seconds(length_ns), {v.PHASE: phase}, where)
         if report.first_event_ns is not None:
-            self._record(v.FIRST_EVENT, seconds(report.first_event_ns), model)
+            self._record(v.FIRST_EVENT, seconds(report.first_event_ns), model, where)
 
     def _model_of(self, report: RunReport) -> Attributes:
         model = report.model_requested or report.model

@@ -13,15 +13,14 @@ from time import monotonic
 from typing import Final, TextIO
 
 from msgspec import Struct, structs
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableCounter, ObservableGauge
 from opentelemetry.sdk.metrics.export import CardinalityLimits, MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 from structlog.typing import FilteringBoundLogger
 
 from wiretape import __version__
@@ -30,6 +29,7 @@ from wiretape.runs.report import Sink
 from wiretape.telemetry import vocabulary as v
 from wiretape.telemetry.complaints import Complaints
 from wiretape.telemetry.environment import CAPTURE_CONTENT, Asked, asked
+from wiretape.telemetry.exemplars import Exemplified, Reader
 from wiretape.telemetry.export import CountedBatches, metric_exporter, span_exporter
 from wiretape.telemetry.log import LogSink, log_sink
 from wiretape.telemetry.metrics import MetricSink
@@ -37,9 +37,6 @@ from wiretape.telemetry.options import Gauges, Peers, TelemetryOptions
 from wiretape.telemetry.spans import SpanSink
 from wiretape.telemetry.tally import VIEWS
 from wiretape.wire.tracing import Tracing
-
-PROMETHEUS_CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
-"""What `Telemetry.prometheus_text` is."""
 
 _SPANS_WAITING_MAX: Final = 2048
 
@@ -69,10 +66,14 @@ class Telemetry:
         self._logger = logger
         self._complaints = Complaints(logger, warn_every_s)
 
-    def prometheus_text(self) -> bytes:
-        """All metrics in Prometheus text, of `PROMETHEUS_CONTENT_TYPE`; from any thread, one at a time."""
+    def prometheus(self, accept: str = "") -> tuple[bytes, str]:
+        """All metrics and their content type, from any thread, one at a time.
+
+        OpenMetrics, which shows exemplars, where the field `Accept` names it; else Prometheus text 0.0.4.
+        """
+        encode, content_type = choose_encoder(accept)
         with self._scrape:
-            return generate_latest(self._behind.registry)
+            return encode(self._behind.registry), content_type
 
     def shutdown(self, deadline_s: float) -> list[str]:
         """Export what waits and end, once, after `Fanout.close`; answers what did not end within the deadline.
@@ -154,7 +155,8 @@ class _Built:
         """Those of metrics and, where they go somewhere, spans."""
         told = structs.replace(gauges, telemetry_dropped=lambda: {**gauges.telemetry_dropped(), **self._dropped()})
         meter = self._provider.get_meter("wiretape", __version__)
-        metrics = MetricSink(meter, self._options, told, peers=self._peers)
+        exemplars = self._spans is not None and self._wanted.exemplars
+        metrics = MetricSink(meter, self._options, told, peers=self._peers, exemplars=exemplars)
         return [metrics] if self._spans is None else [metrics, self._spans]
 
     def behind(self) -> _Behind:
@@ -198,9 +200,10 @@ def _resource() -> Resource:
 def _readers(registry: CollectorRegistry, series_max: int, wanted: Asked) -> list[MetricReader]:
     share = max(1, series_max // len(v.INSTRUMENTS))
     limits: CardinalityLimits = dict.fromkeys((Counter, Histogram, ObservableCounter, ObservableGauge), share)
-    readers: list[MetricReader] = [
-        PrometheusMetricReader(scope_info_enabled=False, registry=registry, cardinality_limits=limits),
-    ]
+    inner = CollectorRegistry()
+    prometheus = Reader(scope_info_enabled=False, registry=inner, cardinality_limits=limits)
+    registry.register(Exemplified(inner, prometheus))
+    readers: list[MetricReader] = [prometheus]
     if wanted.metrics is not None:
         readers.append(PeriodicExportingMetricReader(metric_exporter(wanted.metrics), cardinality_limits=limits))
     return readers

@@ -18,6 +18,7 @@ from opentelemetry.sdk.metrics._internal.aggregation import _ExplicitBucketHisto
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 
 from wiretape.telemetry.attributes import Attributes
+from wiretape.telemetry.exemplars import Seen
 
 
 class Bulk(float):
@@ -26,30 +27,35 @@ class Bulk(float):
     buckets: Sequence[int]
     least: float
     most: float
+    examples: Sequence[Seen]
 
     @classmethod
-    def of(cls, total: float, buckets: Sequence[int], least: float, most: float) -> Self:
-        """Make one; `buckets` are counts by the histogram's own bounds."""
+    def of(cls, total: float, buckets: Sequence[int], least: float, most: float, examples: Sequence[Seen] = ()) -> Self:
+        """Make one; `buckets` are counts by the histogram's own bounds, `examples` at most one for each."""
         bulk = cls(total)
-        bulk.buckets, bulk.least, bulk.most = buckets, least, most
+        bulk.buckets, bulk.least, bulk.most, bulk.examples = buckets, least, most, examples
         return bulk
 
 
 class Spread:
     """Values of one histogram and one set of attributes, added up until they are taken."""
 
-    __slots__ = ("_attributes", "_bounds", "_buckets", "_histogram", "_least", "_most", "_total")
+    __slots__ = ("_attributes", "_bounds", "_buckets", "_examples", "_histogram", "_least", "_most", "_total")
 
     def __init__(self, histogram: Histogram, bounds: Sequence[float], attributes: Attributes) -> None:
         self._histogram = histogram
         self._bounds = bounds
         self._attributes = attributes
         self._buckets = [0] * (len(bounds) + 1)
+        self._examples: dict[int, Seen] = {}
         self._total, self._least, self._most = 0.0, math.inf, -math.inf
 
-    def add(self, value: float) -> None:
-        """Count a value."""
-        self._buckets[bisect_left(self._bounds, value)] += 1
+    def add(self, value: float, where: tuple[int, int, int] | None = None) -> None:
+        """Count a value; `where` it was seen is (Unix ns, trace id, span id), and the last counts for its bucket."""
+        bucket = bisect_left(self._bounds, value)
+        self._buckets[bucket] += 1
+        if where is not None:
+            self._examples[bucket] = Seen(value, *where)
         self._total += value
         self._least, self._most = min(self._least, value), max(self._most, value)
 
@@ -73,11 +79,14 @@ class Spread:
     def hand_over(self) -> None:
         """Record what was counted, and begin anew."""
         if self._most >= 0:
-            self._histogram.record(Bulk.of(self._total, self._buckets, self._least, self._most), self._attributes)
+            examples = tuple(self._examples.values())
+            bulk = Bulk.of(self._total, self._buckets, self._least, self._most, examples)
+            self._histogram.record(bulk, self._attributes)
             self._reset()
 
     def _reset(self) -> None:
         self._buckets = [0] * (len(self._bounds) + 1)
+        self._examples = {}
         self._total, self._least, self._most = 0.0, math.inf, -math.inf
 
 
@@ -122,6 +131,8 @@ class _Aggregated(_ExplicitBucketHistogramAggregation):
             self._value = [one + more for one, more in zip(buckets, value.buckets, strict=True)]
             self._sum += value
             self._min, self._max = min(self._min, value.least), max(self._max, value.most)
+        for seen in value.examples:
+            self._reservoir.offer(seen.value, seen.at_ns, measurement.attributes, seen.context())
 
 
 class _Aggregation(ExplicitBucketHistogramAggregation):
