@@ -290,7 +290,7 @@ def test_limits_reach_what_they_limit(environ: Any, variables: dict[str, str], p
     named = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp"}
     secure = {} if "INSECURE" in str(variables) else {f"{OTLP}ENDPOINT": "http://127.0.0.1:9"}
     wanted = asked(environ(**named, **secure, **variables))
-    batches, readers = _batches(wanted), _readers(CollectorRegistry(), TelemetryOptions().series_max, wanted)
+    batches, readers = _batches(wanted), _readers(CollectorRegistry(), wanted)
     found: Any = {"spans": batches._batches._batch_processor, "metrics": readers[1]}[path.partition(".")[0]]
     for name in path.split(".")[1:]:
         found = getattr(found, name)

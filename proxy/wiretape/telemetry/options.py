@@ -41,7 +41,8 @@ class TelemetryOptions(Struct, frozen=True, kw_only=True):
     keys_max: int = 50
     """Aliases of keys told apart in metrics, the first in the table; all others are `_OTHER`."""
     series_max: int = 5_000
-    """Attribute sets of all metrics together; beyond an instrument's equal share they become one overflow series."""
+    """Series of `/metrics` together, each bucket of a histogram one; beyond an instrument's share of them all is one
+    overflow set."""
     propagate: Literal["caller", "always"] = "caller"
     """When `traceparent` goes upstream: where the caller sent one, or `always`; never where no spans are made."""
     slow_run_s: float = 60.0

@@ -13,8 +13,8 @@ from time import monotonic
 from typing import Final, TextIO
 
 from msgspec import Struct, structs
-from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableCounter, ObservableGauge
-from opentelemetry.sdk.metrics.export import CardinalityLimits, MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
@@ -34,8 +34,8 @@ from wiretape.telemetry.export import CountedBatches, metric_exporter, span_expo
 from wiretape.telemetry.log import LogSink, log_sink
 from wiretape.telemetry.metrics import MetricSink
 from wiretape.telemetry.options import Gauges, Peers, TelemetryOptions
+from wiretape.telemetry.series import views
 from wiretape.telemetry.spans import SpanSink
-from wiretape.telemetry.tally import VIEWS
 from wiretape.wire.tracing import Tracing
 
 _SPANS_WAITING_MAX: Final = 2048
@@ -146,8 +146,9 @@ class _Built:
         self._resource = _resource()
         with _one_sentence():
             self._batches = _batches(wanted)
-            readers = _readers(self._registry, options.series_max, wanted)
-        self._provider = MeterProvider(readers, self._resource, shutdown_on_exit=False, views=VIEWS)
+            readers = _readers(self._registry, wanted)
+        bounded = views(v.INSTRUMENTS, options.series_max)
+        self._provider = MeterProvider(readers, self._resource, shutdown_on_exit=False, views=bounded)
         processors = [*filter(None, (self._batches,)), *([SimpleSpanProcessor(exporter)] if exporter else ())]
         self._spans = self._span_sink(_all(processors)) if processors else None
 
@@ -197,15 +198,13 @@ def _resource() -> Resource:
     return Resource.create({SERVICE_NAME: "wiretape", SERVICE_VERSION: __version__, **found})
 
 
-def _readers(registry: CollectorRegistry, series_max: int, wanted: Asked) -> list[MetricReader]:
-    share = max(1, series_max // len(v.INSTRUMENTS))
-    limits: CardinalityLimits = dict.fromkeys((Counter, Histogram, ObservableCounter, ObservableGauge), share)
+def _readers(registry: CollectorRegistry, wanted: Asked) -> list[MetricReader]:
     inner = CollectorRegistry()
-    prometheus = Reader(scope_info_enabled=False, registry=inner, cardinality_limits=limits)
+    prometheus = Reader(scope_info_enabled=False, registry=inner)
     registry.register(Exemplified(inner, prometheus))
     readers: list[MetricReader] = [prometheus]
     if wanted.metrics is not None:
-        readers.append(PeriodicExportingMetricReader(metric_exporter(wanted.metrics), cardinality_limits=limits))
+        readers.append(PeriodicExportingMetricReader(metric_exporter(wanted.metrics)))
     return readers
 
 

@@ -144,7 +144,9 @@ class _Aggregation(ExplicitBucketHistogramAggregation):
         return made
 
 
-VIEWS: Final = (View(instrument_type=SdkHistogram, aggregation=_Aggregation()),)
-"""For the meter's provider."""
+BULK_AGGREGATION: Final = _Aggregation()
+"""What a histogram's view must have."""
+VIEWS: Final = (View(instrument_type=SdkHistogram, aggregation=BULK_AGGREGATION),)
+"""For a meter's provider that sets no bounds."""
 
 Tally = Spread | Count

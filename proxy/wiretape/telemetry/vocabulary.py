@@ -80,6 +80,8 @@ CASSETTE: Final = "wiretape.cassette"
 AGENT_ALIAS: Final = "wiretape.agent.alias"
 KEY_ALIAS: Final = "wiretape.key.alias"
 PHASE: Final = "wiretape.phase"
+PHASES: Final = ("queue", "model", "tool_wait", "request", "first_byte", "chunk")
+"""What `wiretape.phase` may be: of a run, or of our own work."""
 REASON: Final = "wiretape.reason"
 SIGNAL: Final = "wiretape.signal"
 
@@ -156,6 +158,10 @@ class Instrument(Struct, frozen=True):
     attributes: tuple[str, ...] = ()
     """All that it may carry; never an id."""
     buckets: tuple[float, ...] = ()
+    sets_max: int = 0
+    """How many attribute sets there can be, where that is known; 0 where others choose what is told apart."""
+    weight: int = 1
+    """Its part of the sets that are left, beside the other instruments whose sets have no bound of their own."""
 
 
 _LATENCY = tuple(round(0.01 * 2**power, 2) for power in range(14))
@@ -164,6 +170,10 @@ _TOKENS = tuple(4**power for power in range(14))
 # The convention's own end at 10 s; a run's stream lives for minutes.
 _HTTP = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600)
 _FIRST_EVENT = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+_FEW = 16
+"""More than there are phases, ways to end, sinks or error codes that may be told apart."""
+_COUNTED = 8
+"""Weight of a counter with models and aliases: a set of it is one series, where a histogram's is some twenty."""
 _OVERHEAD = (2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25)
 
 _HTTP_SERVER_ATTRIBUTES = (HTTP_REQUEST_METHOD, HTTP_ROUTE, HTTP_RESPONSE_STATUS_CODE, ERROR_TYPE)
@@ -173,22 +183,25 @@ _USAGE_ATTRIBUTES = (PROVIDER_NAME, REQUEST_MODEL, AGENT_ALIAS, KEY_ALIAS)
 _RUN_ATTRIBUTES = (RUN_OUTCOME, ERROR_TYPE, REQUEST_MODEL, AGENT_ALIAS, KEY_ALIAS)
 
 
-def _histogram(
+def _histogram(  # noqa: PLR0913, PLR0917 - what a histogram consists of
     name: str,
     text: str,
     attributes: tuple[str, ...],
     buckets: tuple[float, ...],
     unit: str = "s",
+    weight: int = 1,
 ) -> Instrument:
-    return Instrument(name, Kind.HISTOGRAM, unit, text, attributes, buckets)
+    phases = len(PHASES) if attributes == (PHASE,) else 0
+    return Instrument(name, Kind.HISTOGRAM, unit, text, attributes, buckets, phases, weight)
 
 
 def _counter(name: str, unit: str, text: str, *attributes: str) -> Instrument:
-    return Instrument(name, Kind.COUNTER, unit, text, attributes)
+    few = {(): 1, (REASON,): _FEW}.get(attributes, 0)
+    return Instrument(name, Kind.COUNTER, unit, text, attributes, sets_max=few, weight=_COUNTED)
 
 
 def _gauge(name: str, unit: str, text: str) -> Instrument:
-    return Instrument(name, Kind.GAUGE_READ, unit, text)
+    return Instrument(name, Kind.GAUGE_READ, unit, text, sets_max=1)
 
 
 HTTP_SERVER = _histogram(
@@ -196,12 +209,14 @@ HTTP_SERVER = _histogram(
     "From a request's head to the last byte of its answer.",
     _HTTP_SERVER_ATTRIBUTES,
     _HTTP,
+    weight=2,
 )
 HTTP_CLIENT = _histogram(
     http_metrics.HTTP_CLIENT_REQUEST_DURATION,
     "From a request passed upstream, or found in a cassette, to the last byte of its answer.",
     _HTTP_CLIENT_ATTRIBUTES,
     _HTTP,
+    weight=2,
 )
 OPERATION = _histogram(
     "gen_ai.client.operation.duration",
@@ -227,6 +242,7 @@ TOKEN_USAGE = _histogram(
     (*_OPERATION_ATTRIBUTES, TOKEN_TYPE),
     _TOKENS,
     "{token}",
+    weight=2,
 )
 INPUT_TOKENS = _counter("wiretape.run.usage.input_tokens", "{token}", "Input tokens of runs.", *_USAGE_ATTRIBUTES)
 CACHED_TOKENS = _counter(
@@ -271,6 +287,7 @@ REFUSED = Instrument(
     "{connection}",
     "Connections refused before a request could be read, by error code.",
     (REASON,),
+    sets_max=_FEW,
 )
 INCIDENTS = Instrument(
     "wiretape.upstream.incidents",
@@ -278,6 +295,7 @@ INCIDENTS = Instrument(
     "{incident}",
     "What the fast engine dropped (interim, trailers), closed (unasked) or did again (repeated), by kind.",
     (REASON,),
+    sets_max=_FEW,
 )
 DROPPED = Instrument(
     "wiretape.telemetry.dropped",
@@ -285,6 +303,7 @@ DROPPED = Instrument(
     "{report}",
     "Reports, spans and observers lost, by the sink that lost them.",
     (SIGNAL,),
+    sets_max=_FEW,
 )
 PURGED = Instrument(
     "wiretape.ledger.purged", Kind.COUNTER_READ, "{row}", "Rows that audit.retention_days took out of the ledger."
