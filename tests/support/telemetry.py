@@ -20,6 +20,7 @@ from wiretape.telemetry.metrics import MetricSink
 from wiretape.telemetry.options import Gauges, Peer, TelemetryOptions
 from wiretape.telemetry.spans import SpanSink
 from wiretape.telemetry.tally import VIEWS
+from wiretape.telemetry.vocabulary import PROFILES
 
 PEERS = {"default": Peer("api.example", 443)}
 
@@ -44,7 +45,8 @@ class Spans:
             SimpleSpanProcessor(self._exporter),
             Resource({}),
             peers=PEERS,
-            options=TelemetryOptions(profile=profile, **options),
+            profile=PROFILES[profile],
+            options=TelemetryOptions(**options),
             new_span_id=lambda: next(ids),
         )
 

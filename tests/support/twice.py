@@ -23,7 +23,8 @@ from support.talks import Talk
 from support.telemetry import Metrics
 from wiretape.app import Outcome, Proxy
 from wiretape.runs.report import ExchangeReport, RunReport
-from wiretape.telemetry.vocabulary import CASSETTE_HITS, INSTRUMENTS, OVERHEAD, Kind
+from wiretape.telemetry.instrument import Kind
+from wiretape.telemetry.vocabulary import CASSETTE_HITS, INSTRUMENTS, OVERHEAD
 from wiretape.testing import CollectingSink
 
 Hold = Callable[[Proxy], Awaitable[None]]

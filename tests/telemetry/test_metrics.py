@@ -11,7 +11,7 @@ from wiretape.errors import UpstreamTorn
 from wiretape.exchange import How
 from wiretape.runs.report import AgentCreated, Usage
 from wiretape.runs.sketch import ERROR
-from wiretape.telemetry.metrics import Known
+from wiretape.telemetry.apart import Known
 from wiretape.telemetry.options import TelemetryOptions
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from support.telemetry import Metrics, gauges
 from wiretape.telemetry import vocabulary as v
+from wiretape.telemetry.instrument import Kind
 
 HTTP = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600)
 LATENCY = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -78,7 +79,7 @@ def test_the_meter_is_given_what_the_table_says() -> None:
         i.name: (i.unit, i.help) for i in v.INSTRUMENTS
     }
     for instrument in v.INSTRUMENTS:
-        if instrument.kind is v.Kind.HISTOGRAM:
+        if instrument.kind is Kind.HISTOGRAM:
             bounds = {point.explicit_bounds for point in found[instrument.name].data.data_points}
             assert bounds == {tuple(map(float, instrument.buckets))}
 

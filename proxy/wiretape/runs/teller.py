@@ -229,6 +229,7 @@ class Teller:
             asked=self._asked() if own else Asked(),
             span_id=self._context.new_span_id() if own else 0,
             first_event_ns=self.first_event_ns,
+            key_hash=self._request.key_hash,
         )
 
     def _leg_of(self, run: Run) -> Leg:

@@ -43,6 +43,8 @@ class Origin(Struct, frozen=True):
     span_id: int
     trace: Trace | None = None
     first_event_ns: int | None = None
+    key_hash: str | None = None
+    """A keyed hash of the credential its request came with."""
 
 
 class Length(TypedDict):
@@ -197,7 +199,7 @@ class Run:
             model=value(facts.model),
             mode=origin.mode,
             cassette=origin.cassette,
-            key_hash=origin.request.key_hash if own else None,
+            key_hash=origin.key_hash if own else None,
             foreign=not own,
             streamed=facts.streamed,
             **asdict(self._figures(course)),

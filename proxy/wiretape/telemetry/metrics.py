@@ -12,6 +12,7 @@ from wiretape.exchange import Trace
 from wiretape.runs.cost import NANO_PER_USD
 from wiretape.runs.report import AgentCreated, Correction, ExchangeReport, RunReport, Usage
 from wiretape.telemetry import vocabulary as v
+from wiretape.telemetry.apart import Aliases, Known
 from wiretape.telemetry.attributes import (
     Attributes,
     client_error,
@@ -23,6 +24,7 @@ from wiretape.telemetry.attributes import (
     seconds,
     server_facts,
 )
+from wiretape.telemetry.instrument import Instrument, Kind
 from wiretape.telemetry.options import Gauges, Peer, Peers, TelemetryOptions
 from wiretape.telemetry.tally import Count, Spread, Tally
 
@@ -31,33 +33,6 @@ Where = tuple[int, int, int]
 """When something was seen (Unix ns), and the trace and span ids that show it."""
 
 _OBSERVERS: Final = "observers"
-
-
-class Known:
-    """Names told apart: those listed, or else the first few seen; all others become `_OTHER`."""
-
-    def __init__(self, listed: Iterable[str], first_max: int) -> None:
-        self._names = set(listed)
-        self._room = 0 if self._names else first_max
-
-    def __call__(self, name: str) -> str:
-        """The name itself, or `_OTHER`."""
-        if name not in self._names and self._room:
-            self._names.add(name)
-            self._room -= 1
-        return name if name in self._names else v.OTHER
-
-
-class Aliases:
-    """Ids shown by their alias alone, of the first `most` aliases in the table; all others become `_OTHER`."""
-
-    def __init__(self, table: Mapping[str, str], most: int) -> None:
-        known = list(dict.fromkeys(table.values()))[:most]
-        self._table = {name: alias for name, alias in table.items() if alias in known}
-
-    def __call__(self, name: str | None) -> str:
-        """The alias, or `_OTHER`."""
-        return self._table.get(name or "", v.OTHER)
 
 
 class MetricSink:
@@ -129,22 +104,22 @@ class MetricSink:
     def close(self, deadline_s: float) -> None:
         """Nothing is held here; the meter's provider is shut down by its owner."""
 
-    def _create(self, meter: Meter, instrument: v.Instrument, reads: Mapping[str, Read]) -> None:
+    def _create(self, meter: Meter, instrument: Instrument, reads: Mapping[str, Read]) -> None:
         name, unit, text = instrument.name, instrument.unit, instrument.help
         match instrument.kind:
-            case v.Kind.HISTOGRAM:
+            case Kind.HISTOGRAM:
                 bounds = instrument.buckets
                 self._histograms[name] = meter.create_histogram(
                     name, unit, text, explicit_bucket_boundaries_advisory=bounds
                 )
-            case v.Kind.COUNTER:
+            case Kind.COUNTER:
                 self._counters[name] = meter.create_counter(name, unit, text)
                 if not instrument.attributes:
                     # There from the start, so that the first count is a rise and not a beginning.
                     self._counters[name].add(0)
-            case v.Kind.COUNTER_READ:
+            case Kind.COUNTER_READ:
                 meter.create_observable_counter(name, [reads[name]], unit, text)
-            case v.Kind.GAUGE_READ if name in reads:
+            case Kind.GAUGE_READ if name in reads:
                 meter.create_observable_gauge(name, [reads[name]], unit, text)
 
     def _reads(self, gauges: Gauges) -> dict[str, Read]:
@@ -180,28 +155,26 @@ class MetricSink:
             for tally in self._tallies.values():
                 tally.hand_over()
 
-    def _record(
-        self, instrument: v.Instrument, value: float, attributes: Attributes, where: Where | None = None
-    ) -> None:
+    def _record(self, instrument: Instrument, value: float, attributes: Attributes, where: Where | None = None) -> None:
         self._of(instrument, attributes).add(value, where)
 
     def _where(self, trace: Trace | None, span_id: int, at_ns: int) -> Where | None:
         """The span to show for a value; none where it is not kept."""
         return (at_ns, trace.trace_id, span_id) if self._exemplars and trace is not None and trace.sampled else None
 
-    def _of(self, instrument: v.Instrument, attributes: Attributes) -> Spread:
+    def _of(self, instrument: Instrument, attributes: Attributes) -> Spread:
         key = (instrument.name, *attributes.values(), *attributes)
         return self._found(key) or self._spread(key, instrument, attributes)
 
     def _found(self, key: tuple[object, ...]) -> Spread | None:
         return cast("Spread | None", self._tallies.get(key))  # each key begins with the name of its instrument
 
-    def _spread(self, key: tuple[object, ...], instrument: v.Instrument, attributes: Attributes) -> Spread:
+    def _spread(self, key: tuple[object, ...], instrument: Instrument, attributes: Attributes) -> Spread:
         spread = Spread(self._histograms[instrument.name], instrument.buckets, attributes)
         self._keep(key, spread)
         return spread
 
-    def _add(self, instrument: v.Instrument, amount: float, attributes: Attributes | None = None) -> None:
+    def _add(self, instrument: Instrument, amount: float, attributes: Attributes | None = None) -> None:
         known = attributes or {}
         key = (instrument.name, *known.values(), *known)
         tally = self._tallies.get(key)
@@ -327,7 +300,7 @@ def _reading(ask: Callable[[], float]) -> Read:
     return lambda _: (Observation(ask()),)
 
 
-def _only(instrument: v.Instrument, attributes: Attributes) -> Attributes:
+def _only(instrument: Instrument, attributes: Attributes) -> Attributes:
     return {name: value for name, value in attributes.items() if name in instrument.attributes}
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from opentelemetry.sdk.metrics.view import DefaultAggregation, View
 
+from wiretape.telemetry.instrument import Instrument, Kind
 from wiretape.telemetry.tally import BULK_AGGREGATION
-from wiretape.telemetry.vocabulary import Instrument, Kind
 
 _TARGET_INFO = 1
 """The exporter's own series, about the resource."""

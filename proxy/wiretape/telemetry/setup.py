@@ -175,6 +175,7 @@ class _Built:
             processor,
             self._resource,
             peers=self._peers,
+            profile=v.PROFILES[self._options.profile],
             options=self._options,
             new_span_id=RandomIdGenerator().generate_span_id,
             value_chars_max=self._wanted.value_chars_max,

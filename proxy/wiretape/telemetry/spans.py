@@ -45,6 +45,7 @@ from wiretape.telemetry.tail import Tail
 
 SCOPE: Final = InstrumentationScope("wiretape", __version__)
 
+_DEFAULTS: Final = TelemetryOptions()
 _FAILED = Status(StatusCode.ERROR)
 _UNSET = Status(StatusCode.UNSET)
 
@@ -86,7 +87,8 @@ class SpanSink:
         resource: Resource,
         *,
         peers: Peers,
-        options: TelemetryOptions,
+        profile: v.Profile,
+        options: TelemetryOptions = _DEFAULTS,
         new_span_id: Callable[[], int],
         value_chars_max: int | None = None,
     ) -> None:
@@ -95,7 +97,7 @@ class SpanSink:
         self._resource = resource
         self._peers = peers
         self._keys = options.keys
-        self._profile = v.PROFILES[options.profile]
+        self._profile = profile
         self._new_span_id = new_span_id
         self._value_chars_max = value_chars_max
         self._tail = Tail(options.held_max, options.slow_run_s)

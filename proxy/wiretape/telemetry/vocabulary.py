@@ -8,7 +8,6 @@ released instrumentations still emit. Names that no convention has begin with `w
 
 from __future__ import annotations
 
-from enum import StrEnum, auto
 from typing import Final
 
 from msgspec import Struct
@@ -22,6 +21,7 @@ from wiretape.errors import (
     UpstreamTorn,
     UpstreamUnreachable,
 )
+from wiretape.telemetry.instrument import Instrument, Kind
 
 ERROR_TYPE: Final = error_attributes.ERROR_TYPE
 HTTP_REQUEST_METHOD: Final = http_attributes.HTTP_REQUEST_METHOD
@@ -137,31 +137,6 @@ PROFILES: Final = {
         ),
     ),
 }
-
-
-class Kind(StrEnum):
-    """How an instrument is fed: by calls, or by a callback when it is read."""
-
-    COUNTER = auto()
-    HISTOGRAM = auto()
-    GAUGE_READ = auto()
-    COUNTER_READ = auto()
-
-
-class Instrument(Struct, frozen=True):
-    """One metric."""
-
-    name: str
-    kind: Kind
-    unit: str
-    help: str
-    attributes: tuple[str, ...] = ()
-    """All that it may carry; never an id."""
-    buckets: tuple[float, ...] = ()
-    sets_max: int = 0
-    """How many attribute sets there can be, where that is known; 0 where others choose what is told apart."""
-    weight: int = 1
-    """Its part of the sets that are left, beside the other instruments whose sets have no bound of their own."""
 
 
 _LATENCY = tuple(round(0.01 * 2**power, 2) for power in range(14))
