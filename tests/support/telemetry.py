@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from wiretape.telemetry.generations import RELEASED, Generation
 from wiretape.telemetry.log import line_logger
 from wiretape.telemetry.metrics import MetricSink
 from wiretape.telemetry.options import Gauges, Peer, TelemetryOptions
@@ -62,11 +63,13 @@ class Spans:
 class Metrics:
     """A MetricSink over an in-memory reader."""
 
-    def __init__(self, options: TelemetryOptions | None = None, told: Gauges | None = None) -> None:
+    def __init__(
+        self, options: TelemetryOptions | None = None, told: Gauges | None = None, names: Generation = RELEASED
+    ) -> None:
         self._reader = InMemoryMetricReader()
         provider = MeterProvider([self._reader], shutdown_on_exit=False, views=VIEWS)
         meter = provider.get_meter("test")
-        self.sink = MetricSink(meter, options or TelemetryOptions(), told or gauges(), peers=PEERS)
+        self.sink = MetricSink(meter, options or TelemetryOptions(), told or gauges(), peers=PEERS, names=names)
 
     def read(self) -> dict:
         data = self._reader.get_metrics_data()

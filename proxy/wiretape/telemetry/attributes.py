@@ -7,6 +7,7 @@ from typing import Final
 
 from wiretape.exchange import How, Trace
 from wiretape.runs.report import AgentCreated, ExchangeReport, RunReport, StepReport, ToolReport, Usage
+from wiretape.telemetry import values
 from wiretape.telemetry import vocabulary as v
 from wiretape.telemetry.options import Peer
 
@@ -55,7 +56,7 @@ def present(facts: Mapping[str, Value | None]) -> Attributes:
 
 def method_name(method: str) -> str:
     """The method where the HTTP conventions know it, else `_OTHER`."""
-    return method if method in v.METHODS else v.OTHER
+    return method if method in values.METHODS else v.OTHER
 
 
 def server_error(report: ExchangeReport) -> str | None:
@@ -94,11 +95,17 @@ def run_error(report: RunReport) -> str | None:
     return report.error if report.outcome == "abandoned" else None
 
 
+def known_error(report: RunReport) -> str | None:
+    """`error.type` of a run as a metric may show it."""
+    error = run_error(report)
+    return v.OTHER if error is not None and error not in values.RUN_ERRORS else error
+
+
 def finish_reason(report: RunReport) -> str | None:
     """The run's finish reason in the GenAI conventions' words."""
     if report.outcome == "incomplete":
-        return v.INCOMPLETES.get(report.error or "", v.INCOMPLETES["max_completion_tokens"])
-    return v.FINISHES.get(report.outcome)
+        return values.INCOMPLETES.get(report.error or "", values.INCOMPLETES["max_completion_tokens"])
+    return values.FINISHES.get(report.outcome)
 
 
 def server_facts(report: ExchangeReport) -> Attributes:
@@ -241,7 +248,7 @@ def tool_facts(tool: ToolReport) -> Attributes:
         {
             v.OPERATION_NAME: v.EXECUTE_TOOL,
             v.TOOL_NAME: tool.name,
-            v.TOOL_TYPE: v.TOOL_TYPES.get(tool.type),
+            v.TOOL_TYPE: values.TOOL_TYPES.get(tool.type),
             v.TOOL_CALL_ID: tool.call_id,
         },
     )

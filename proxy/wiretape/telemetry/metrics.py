@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from threading import Lock
 from typing import Final, cast
 
@@ -17,18 +17,19 @@ from wiretape.telemetry.attributes import (
     Attributes,
     client_error,
     client_facts,
+    known_error,
     peer_facts,
     present,
     provider,
-    run_error,
     seconds,
     server_facts,
 )
+from wiretape.telemetry.generations import RELEASED, Generation
 from wiretape.telemetry.instrument import Instrument, Kind
 from wiretape.telemetry.options import Gauges, Peer, Peers, TelemetryOptions
+from wiretape.telemetry.reads import Read, gauge_reads
 from wiretape.telemetry.tally import Count, Spread, Tally
 
-Read = Callable[[CallbackOptions], Iterable[Observation]]
 Where = tuple[int, int, int]
 """When something was seen (Unix ns), and the trace and span ids that show it."""
 
@@ -43,11 +44,19 @@ class MetricSink:
 
     name = "metrics"
 
-    def __init__(
-        self, meter: Meter, options: TelemetryOptions, gauges: Gauges, *, peers: Peers, exemplars: bool = False
+    def __init__(  # noqa: PLR0913 - one argument for each thing it is put together from
+        self,
+        meter: Meter,
+        options: TelemetryOptions,
+        gauges: Gauges,
+        *,
+        peers: Peers,
+        names: Generation = RELEASED,
+        exemplars: bool = False,
     ) -> None:
         """`exemplars` gives each bucket of a duration the last sampled trace that it counted."""
         self._peers = peers
+        self._names = names
         self._exemplars = exemplars
         self._agent_alias = Aliases(options.agents, options.agents_max)
         self._key_alias = Aliases(options.keys, options.keys_max)
@@ -60,8 +69,8 @@ class MetricSink:
         """Over the tallies: a reader's thread takes what the sink's thread has counted."""
         self._histograms: dict[str, Histogram] = {}
         self._counters: dict[str, Counter] = {}
-        reads = self._reads(gauges)
-        for instrument in v.INSTRUMENTS:
+        reads = {**gauge_reads(gauges), v.DROPPED.name: self._dropped}
+        for instrument in names.instruments:
             self._create(meter, instrument, reads)
 
     def exchange(self, report: ExchangeReport) -> None:
@@ -87,7 +96,7 @@ class MetricSink:
 
     def _own_run(self, report: RunReport) -> None:
         model = self._model_of(report)
-        outcome = present({v.RUN_OUTCOME: report.outcome, v.ERROR_TYPE: _known_error(report)})
+        outcome = present({v.RUN_OUTCOME: report.outcome, v.ERROR_TYPE: known_error(report)})
         whose: Attributes = {
             v.AGENT_ALIAS: self._agent_alias(report.assistant_id),
             v.KEY_ALIAS: self._key_alias(report.key_hash),
@@ -121,29 +130,6 @@ class MetricSink:
                 meter.create_observable_counter(name, [reads[name]], unit, text)
             case Kind.GAUGE_READ if name in reads:
                 meter.create_observable_gauge(name, [reads[name]], unit, text)
-
-    def _reads(self, gauges: Gauges) -> dict[str, Read]:
-        asked = {
-            v.CONNECTIONS_ACTIVE: gauges.connections_active,
-            v.STREAMS_ACTIVE: gauges.streams_active,
-            v.RUNS_OPEN: gauges.runs_open,
-            v.QUEUE: gauges.telemetry_queue,
-            v.BUFFERED: gauges.stream_buffered_bytes,
-            v.PURGED: gauges.ledger_purged,
-            v.LOOP_LAG: gauges.event_loop_lag_s,
-        }
-        reads = {instrument.name: _reading(ask) for instrument, ask in asked.items() if ask is not None}
-        counts = {v.REFUSED: self._refused, v.INCIDENTS: self._incidents, v.LOOP_ERRORS: self._loop_errors}
-        return reads | {v.DROPPED.name: self._dropped} | {one.name: count for one, count in counts.items()}
-
-    def _refused(self, _: CallbackOptions) -> Iterator[Observation]:
-        return (Observation(count, {v.REASON: code}) for code, count in self._gauges.connections_refused().items())
-
-    def _incidents(self, _: CallbackOptions) -> Iterator[Observation]:
-        return (Observation(count, {v.REASON: kind}) for kind, count in self._gauges.upstream_incidents().items())
-
-    def _loop_errors(self, _: CallbackOptions) -> Iterator[Observation]:
-        return (Observation(count, {v.ERROR_TYPE: kind}) for kind, count in self._gauges.loop_errors().items())
 
     def _dropped(self, _: CallbackOptions) -> Iterator[Observation]:
         self._hand_over()  # the SDK asks before it looks at what was recorded
@@ -248,13 +234,13 @@ class MetricSink:
         if report.duration_ns is not None:
             self._record(v.OPERATION, seconds(report.duration_ns), facts, where)
         if report.streamed and report.first_token_ns is not None:
-            self._record(v.FIRST_CHUNK, seconds(report.first_token_ns), facts, where)
+            self._record(self._names.first_chunk, seconds(report.first_token_ns), facts, where)
             gaps = ((seconds(gap_ns), count) for gap_ns, count in report.gaps.lengths())
-            self._of(v.OUTPUT_CHUNK, facts).add_counted(gaps)
+            self._of(self._names.output_chunk, facts).add_counted(gaps)
 
     def _run_operation(self, report: RunReport) -> Attributes:
         peer, model = self._peers.get(report.upstream), report.model_requested or report.model
-        return self._operation_facts(v.INVOKE_AGENT, model, peer, _known_error(report))
+        return self._operation_facts(v.INVOKE_AGENT, model, peer, known_error(report))
 
     def _operation_facts(self, operation: str, model: str | None, peer: Peer | None, error: str | None) -> Attributes:
         named = {
@@ -266,14 +252,10 @@ class MetricSink:
         return present(named) | peer_facts(peer)
 
     def _tokens(self, usage: Usage, report: RunReport, attributes: Attributes) -> None:
-        facts = self._run_operation(report)
-        self._record(v.TOKEN_USAGE, usage.prompt, facts | {v.TOKEN_TYPE: "input"})
-        self._record(v.TOKEN_USAGE, usage.completion, facts | {v.TOKEN_TYPE: "output"})
-        attributes = attributes | {v.PROVIDER_NAME: provider(self._peers.get(report.upstream))}
-        self._add(v.INPUT_TOKENS, usage.prompt, attributes)
-        self._add(v.CACHED_TOKENS, usage.cached, attributes)
-        self._add(v.OUTPUT_TOKENS, usage.completion, attributes)
-        self._add(v.REASONING_TOKENS, usage.reasoning, attributes)
+        facts = self._run_operation(report) | attributes
+        for told in self._names.tokens:
+            tell = self._record if told.instrument.kind is Kind.HISTOGRAM else self._add
+            tell(told.instrument, getattr(usage, told.field), _only(told.instrument, {**facts, **told.says}))
 
     def _cost(self, report: RunReport, facts: Attributes) -> None:
         nano_usd = None if report.cost is None else report.cost.nano_usd
@@ -296,14 +278,5 @@ class MetricSink:
         return {} if model is None else {v.REQUEST_MODEL: self._model(model)}
 
 
-def _reading(ask: Callable[[], float]) -> Read:
-    return lambda _: (Observation(ask()),)
-
-
 def _only(instrument: Instrument, attributes: Attributes) -> Attributes:
     return {name: value for name, value in attributes.items() if name in instrument.attributes}
-
-
-def _known_error(report: RunReport) -> str | None:
-    error = run_error(report)
-    return v.OTHER if error is not None and error not in v.RUN_ERRORS else error

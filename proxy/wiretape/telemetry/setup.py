@@ -31,6 +31,7 @@ from wiretape.telemetry.complaints import Complaints
 from wiretape.telemetry.environment import CAPTURE_CONTENT, Asked, asked
 from wiretape.telemetry.exemplars import Exemplified, Reader
 from wiretape.telemetry.export import CountedBatches, metric_exporter, span_exporter
+from wiretape.telemetry.generations import LATEST, RELEASED
 from wiretape.telemetry.log import LogSink, log_sink
 from wiretape.telemetry.metrics import MetricSink
 from wiretape.telemetry.options import Gauges, Peers, TelemetryOptions
@@ -147,7 +148,8 @@ class _Built:
         with _one_sentence():
             self._batches = _batches(wanted)
             readers = _readers(self._registry, wanted)
-        bounded = views(v.INSTRUMENTS, options.series_max)
+        self._names = LATEST if wanted.is_latest else RELEASED
+        bounded = views(self._names.instruments, options.series_max)
         self._provider = MeterProvider(readers, self._resource, shutdown_on_exit=False, views=bounded)
         processors = [*filter(None, (self._batches,)), *([SimpleSpanProcessor(exporter)] if exporter else ())]
         self._spans = self._span_sink(_all(processors)) if processors else None
@@ -157,7 +159,7 @@ class _Built:
         told = structs.replace(gauges, telemetry_dropped=lambda: {**gauges.telemetry_dropped(), **self._dropped()})
         meter = self._provider.get_meter("wiretape", __version__)
         exemplars = self._spans is not None and self._wanted.exemplars
-        metrics = MetricSink(meter, self._options, told, peers=self._peers, exemplars=exemplars)
+        metrics = MetricSink(meter, self._options, told, peers=self._peers, names=self._names, exemplars=exemplars)
         return [metrics] if self._spans is None else [metrics, self._spans]
 
     def behind(self) -> _Behind:

@@ -14,13 +14,6 @@ from msgspec import Struct
 from opentelemetry.semconv.attributes import error_attributes, http_attributes, server_attributes
 from opentelemetry.semconv.metrics import http_metrics
 
-from wiretape.errors import (
-    UpstreamFailed,
-    UpstreamProtocolError,
-    UpstreamTimeout,
-    UpstreamTorn,
-    UpstreamUnreachable,
-)
 from wiretape.telemetry.instrument import Instrument, Kind
 
 ERROR_TYPE: Final = error_attributes.ERROR_TYPE
@@ -53,7 +46,8 @@ USAGE_REASONING: Final = "gen_ai.usage.reasoning.output_tokens"
 TOOL_NAME: Final = "gen_ai.tool.name"
 TOOL_TYPE: Final = "gen_ai.tool.type"
 TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
-TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - a metric attribute, no secret
+TOKEN_MODALITY: Final = "gen_ai.token.modality"  # noqa: S105 - a metric attribute, no secret
+TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - as above
 
 RUN_STEP: Final = "run_step"
 RUN_ID: Final = "wiretape.run.id"
@@ -87,30 +81,6 @@ SIGNAL: Final = "wiretape.signal"
 
 OTHER: Final = "_OTHER"
 """What a metric shows in place of a value outside its list."""
-
-METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"})
-"""Methods the HTTP conventions know (RFC 9110, RFC 5789 and QUERY)."""
-
-TOOL_TYPES: Final = {"function": "function", "code_interpreter": "extension", "file_search": "datastore"}
-"""Tool type of the Assistants API to `gen_ai.tool.type`."""
-
-FINISHES: Final = {"completed": "stop", "failed": "error", "expired": "error"}
-"""Outcome of a run to its finish reason; `incomplete` has its own in `INCOMPLETES`."""
-
-INCOMPLETES: Final = {
-    "max_prompt_tokens": "length",
-    "max_completion_tokens": "length",
-    "content_filter": "content_filter",
-}
-
-RUN_ERRORS: Final = frozenset(
-    {
-        *("server_error", "rate_limit_exceeded", "invalid_prompt", "failed", "expired"),
-    }
-    | {error.code for error in (UpstreamFailed, UpstreamUnreachable, UpstreamProtocolError, UpstreamTimeout)}
-    | {UpstreamTorn.code},
-)
-"""The `error.type` a run metric may show: `last_error.code` of the service, its outcome, or how its stream broke."""
 
 
 class Profile(Struct, frozen=True):
