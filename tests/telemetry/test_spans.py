@@ -236,39 +236,6 @@ def test_tokens_are_on_the_run_alone() -> None:
     assert dict(spans["run_step tool_calls"].attributes) == {}
 
 
-def test_the_openinference_profile_adds_tokens_to_steps_that_have_them() -> None:
-    spans = Spans(profile="openinference")
-    spans.sink.run(a_run())
-    assert dict(spans["run_step tool_calls"].attributes) == {
-        "openinference.span.kind": "LLM",
-        "llm.model_name": "gpt-4o-2024",
-        "llm.token_count.prompt": 100,
-        "llm.token_count.completion": 20,
-        "llm.token_count.total": 120,
-    }
-    assert dict(spans["run_step message_creation"].attributes) == {}
-
-
-def test_the_openinference_profile_adds_tokens_to_a_run_whose_steps_told_none() -> None:
-    spans = Spans(profile="openinference")
-    spans.sink.run(a_run(steps=(), usage=Usage(7, 2)))
-    told = dict(spans["invoke_agent Math Tutor"].attributes)
-    assert {name: value for name, value in told.items() if name.startswith(("llm.", "openinference."))} == {
-        "openinference.span.kind": "LLM",
-        "llm.model_name": "gpt-4o-2024",
-        "llm.token_count.prompt": 7,
-        "llm.token_count.completion": 2,
-        "llm.token_count.total": 9,
-    }
-
-
-@pytest.mark.parametrize("changes", [{}, {"usage": None, "usage_source": "none", "steps": ()}])
-def test_the_openinference_profile_leaves_a_run_alone_whose_steps_told_tokens_or_that_has_none(changes: dict) -> None:
-    spans = Spans(profile="openinference")
-    spans.sink.run(a_run(**changes))
-    assert not any(name.startswith("llm.") for name in spans["invoke_agent Math Tutor"].attributes)
-
-
 def test_tool_attributes() -> None:
     spans = Spans()
     spans.sink.run(a_run())

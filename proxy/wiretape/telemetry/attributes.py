@@ -227,24 +227,25 @@ def _time_facts(report: RunReport) -> Attributes:
 def step_facts(step: StepReport, run: RunReport, profile: v.Profile) -> Attributes:
     """Attributes of a `run_step` span; tokens are on the run alone, except where the profile says otherwise."""
     facts: Attributes = present({v.ERROR_TYPE: step.error})
-    return facts if step.usage is None else facts | _profiled(step.usage, run, profile)
+    shown = profile.is_a("CHAIN") if step.usage is None else _profiled(step.usage, run, profile)
+    return facts | shown
 
 
-def unstepped_facts(run: RunReport, profile: v.Profile) -> Attributes:
-    """What the profile adds to a run of which no step told its tokens, as of one that was only polled."""
+def profiled_run(run: RunReport, profile: v.Profile) -> Attributes:
+    """What a profile adds to an `invoke_agent` span: tokens, where no step told its own, as of a run that was polled."""
     if run.usage is None or any(step.usage is not None for step in run.steps):
-        return {}
+        return profile.is_a("AGENT")
     return _profiled(run.usage, run, profile)
 
 
 def _profiled(usage: Usage, run: RunReport, profile: v.Profile) -> Attributes:
-    model: Attributes = {} if profile.step_model is None else present({profile.step_model: run.model})
-    return dict(profile.step) | model | {name: getattr(usage, field) for name, field in profile.step_usage}
+    model: Attributes = {} if profile.model is None else present({profile.model: run.model})
+    return profile.is_a("LLM") | model | {name: getattr(usage, field) for name, field in profile.usage}
 
 
-def tool_facts(tool: ToolReport) -> Attributes:
+def tool_facts(tool: ToolReport, profile: v.Profile) -> Attributes:
     """Attributes of an `execute_tool` span."""
-    return present(
+    return profile.is_a("TOOL") | present(
         {
             v.OPERATION_NAME: v.EXECUTE_TOOL,
             v.TOOL_NAME: tool.name,

@@ -26,7 +26,8 @@ class TelemetryOptions(Struct, frozen=True, kw_only=True):
     warn_every_s: float = 60.0
     """Seconds between two warnings about the same sink."""
     profile: Literal["otel", "openinference"] = "otel"
-    """`openinference` adds LLM token attributes on run steps, or on runs whose steps have none: Phoenix counts so."""
+    """`openinference` says what each span is, and adds LLM token attributes on run steps, or on runs whose steps have
+    none: Phoenix counts so."""
     models: tuple[str, ...] = ()
     """Model names told apart in metrics. With none given, the first `models_max` seen are."""
     models_max: int = 50

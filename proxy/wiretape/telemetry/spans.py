@@ -33,12 +33,12 @@ from wiretape.telemetry.attributes import (
     joined_run,
     method_name,
     present,
+    profiled_run,
     run_facts,
     server_facts,
     shortened,
     step_facts,
     tool_facts,
-    unstepped_facts,
 )
 from wiretape.telemetry.options import Peers, TelemetryOptions
 from wiretape.telemetry.tail import Tail
@@ -226,7 +226,7 @@ class SpanSink:
             _context(trace, trace.server_span_id),
             (report.start_ns, report.end_ns),
             run_facts(report, self._peers.get(report.upstream))
-            | unstepped_facts(report, self._profile)
+            | profiled_run(report, self._profile)
             | self._whose(report.key_hash),
         )
         for step in report.steps:
@@ -243,7 +243,7 @@ class SpanSink:
     def _tool(self, tool: ToolReport, context: SpanContext, parent: SpanContext, end_ns: int) -> ReadableSpan:
         times = (tool.start_ns, end_ns if tool.end_ns is None else tool.end_ns)
         name = f"{v.EXECUTE_TOOL} {tool.name}"
-        return self._span(name, SpanKind.INTERNAL, context, parent, times, tool_facts(tool))
+        return self._span(name, SpanKind.INTERNAL, context, parent, times, tool_facts(tool, self._profile))
 
     def _span(  # noqa: PLR0913, PLR0917 - what a span consists of
         self,

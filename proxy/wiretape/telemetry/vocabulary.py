@@ -86,24 +86,30 @@ OTHER: Final = "_OTHER"
 class Profile(Struct, frozen=True):
     """Attributes added for backends that read a vocabulary beside OpenTelemetry's."""
 
-    step: tuple[tuple[str, str], ...] = ()
-    """Fixed attributes of a run step that has usage."""
-    step_model: str | None = None
-    """The attribute that repeats the run's model on such a step."""
-    step_usage: tuple[tuple[str, str], ...] = ()
-    """Attribute, and the field of `Usage` it shows."""
+    kind: str | None = None
+    """The attribute that says what a span is."""
+    model: str | None = None
+    """The attribute that repeats the run's model on a step that has usage."""
+    usage: tuple[tuple[str, str], ...] = ()
+    """Attribute, and the field of `Usage` it shows: on steps or, where none of them has any, on the run."""
+
+    def is_a(self, kind: str) -> dict[str, str]:
+        """What says that a span is of this kind."""
+        return {} if self.kind is None else {self.kind: kind}
 
 
 PROFILES: Final = {
     "otel": Profile(),
     # openinference-semantic-conventions, "LLM Spans"; Phoenix counts no tokens without them.
     "openinference": Profile(
-        step=(("openinference.span.kind", "LLM"),),
-        step_model="llm.model_name",
-        step_usage=(
+        kind="openinference.span.kind",
+        model="llm.model_name",
+        usage=(
             ("llm.token_count.prompt", "prompt"),
             ("llm.token_count.completion", "completion"),
             ("llm.token_count.total", "total"),
+            ("llm.token_count.prompt_details.cache_read", "cached"),
+            ("llm.token_count.completion_details.reasoning", "reasoning"),
         ),
     ),
 }
