@@ -16,6 +16,9 @@ from msgspec import NODEFAULT, Struct, structs
 from wiretape import errors
 from wiretape.cli import cli
 from wiretape.config import ENV_PREFIX, Config, has_variable
+from wiretape.telemetry.environment import HONOURED
+from wiretape.telemetry.generations import LATEST
+from wiretape.telemetry.instrument import Instrument
 from wiretape.telemetry.vocabulary import INSTRUMENTS
 
 TARGET = Path(__file__).with_suffix(".md")
@@ -31,7 +34,7 @@ Written by `make docs` from the code; `make check` fails when it is stale. Do no
 
 def reference() -> str:
     """Render the whole page."""
-    return "\n".join([INTRO, *commands(), *settings(), *codes(), *metrics(), *rooms()]) + "\n"
+    return "\n".join([INTRO, *commands(), *settings(), *environment(), *codes(), *metrics(), *rooms()]) + "\n"
 
 
 def commands() -> Iterator[str]:
@@ -108,6 +111,14 @@ def struct_in(kind: Any) -> type[Struct] | None:  # noqa: ANN401  an annotation 
     return next((found for part in get_args(kind) if (found := struct_in(part))), None)
 
 
+def environment() -> Iterator[str]:
+    """Render every variable of OpenTelemetry's that has an effect."""
+    yield "## OpenTelemetry's variables\n\n| variables | meaning |\n| --- | --- |"
+    for one in HONOURED:
+        yield f"| {', '.join(f'`{name}`' for name in one.names)} | {one.meaning} |"
+    yield ""
+
+
 def codes() -> Iterator[str]:
     """Render every error code."""
     yield "## Error codes\n\n| code | status | meaning |\n| --- | --- | --- |"
@@ -121,9 +132,16 @@ def codes() -> Iterator[str]:
 def metrics() -> Iterator[str]:
     """Render every instrument."""
     yield "## Metrics\n\n| name | kind | unit | attributes | meaning |\n| --- | --- | --- | --- | --- |"
-    for one in INSTRUMENTS:
-        attributes = ", ".join(f"`{name}`" for name in one.attributes)
-        yield f"| `{one.name}` | {one.kind} | {one.unit} | {attributes} | {one.help} |"
+    yield from map(instrument, INSTRUMENTS)
+    yield "\nIn place of `gen_ai.client.token.usage` and the two names per chunk, `gen_ai_latest_experimental` has:\n"
+    yield "| name | kind | unit | attributes | meaning |\n| --- | --- | --- | --- | --- |"
+    yield from map(instrument, (one for one in LATEST.instruments if one not in INSTRUMENTS))
+
+
+def instrument(one: Instrument) -> str:
+    """Render one instrument."""
+    attributes = ", ".join(f"`{name}`" for name in one.attributes)
+    return f"| `{one.name}` | {one.kind} | {one.unit} | {attributes} | {one.help} |"
 
 
 def rooms() -> Iterator[str]:

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -41,6 +45,15 @@ def test_the_credential_is_hashed_without_its_scheme(fields: list[tuple[str, str
 @pytest.mark.parametrize("fields", [[], [("Host", KEY)], [("Authorization", "")], [("Authorization", "  ")]])
 def test_a_head_without_a_credential_has_no_hash(fields: list[tuple[str, str]]) -> None:
     assert of(*fields) is None
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_the_command_of_the_docs_gives_the_same_hash() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "telemetry.md").read_text("utf-8")
+    (command,) = [line for line in page.splitlines() if "openssl dgst" in line]
+    variables = {**os.environ, "OPENAI_API_KEY": KEY, "WIRETAPE_HASH_KEY": SECRET.decode()}
+    told = subprocess.run(["sh", "-c", command], env=variables, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == of(("Authorization", f"Bearer {KEY}"))
 
 
 def test_another_installation_hashes_otherwise() -> None:
