@@ -100,6 +100,14 @@ def test_what_a_caller_left_out_stays_out() -> None:
     assert spans.all == ()
 
 
+def test_a_caller_that_leaves_out_one_exchange_of_its_own_trace_is_obeyed() -> None:
+    """Its upstream exchange is the run's, which it had sampled."""
+    spans = Spans()
+    mine = structs.replace(TRACE, parent_span_id=0xF1)
+    spans.sink.exchange(a_submit(trace=structs.replace(SUBMITTED, pending=False, parent_span_id=0xF2), run_trace=mine))
+    assert [span.kind.name for span in spans.all] == ["CLIENT"]
+
+
 def test_a_callers_own_trace_is_told_at_once_and_the_run_when_it_is_kept() -> None:
     spans = Spans()
     callers = Trace(trace_id=0xF9, server_span_id=0xB2, client_span_id=0xC2, parent_span_id=0xF1)

@@ -142,9 +142,9 @@ class SpanSink:
         self._emit(structs.replace(report, trace=_kept(report.trace), run_trace=run_trace), pending)
 
     def _emit(self, report: ExchangeReport, trace_ids: Collection[int]) -> None:
-        """Make the exchange's spans that lie in these traces."""
+        """Make the exchange's sampled spans that lie in these traces."""
         for span in self._exchange_tree(report) if trace_ids else ():
-            if span.context.trace_id in trace_ids:
+            if span.context.trace_id in trace_ids and span.context.trace_flags.sampled:
                 self._processor.on_end(span)
 
     def _exchange_tree(self, report: ExchangeReport) -> Iterator[ReadableSpan]:
