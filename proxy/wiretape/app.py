@@ -281,7 +281,9 @@ def _prices(config: Config, behind: tuple[UpstreamOptions, ...]) -> Prices:
 
 
 def _ledger(config: Config) -> tuple[LedgerSink, ...]:
-    return () if config.ledger == NONE else (LedgerSink(parse_ledger_url(config.ledger), config.audit),)
+    if config.ledger == NONE:
+        return ()
+    return (LedgerSink(parse_ledger_url(config.ledger), config.audit, aliases=config.telemetry.keys),)
 
 
 def _peers(behind: tuple[UpstreamOptions, ...]) -> dict[str, Peer]:

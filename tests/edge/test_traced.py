@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from support.proxied import proxied
@@ -19,6 +22,7 @@ PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 STATE = "vendor=1"
 KEY = "sk-canary-0123456789"
 SECRET = "a secret of all replicas"
+THREAD = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 def get(target: str, *fields: str) -> bytes:
@@ -110,6 +114,21 @@ async def test_a_key_is_told_by_its_hash_and_shown_by_its_alias() -> None:
     servers = [span for span in exporter.get_finished_spans() if span.kind.name == "SERVER"]
     assert hashes == [hashed, None]
     assert [span.attributes.get("wiretape.key.alias") for span in servers] == ["web", None]
+
+
+async def test_the_ledger_has_the_hash_and_the_alias_of_the_key_that_created_a_run(tmp_path: Path) -> None:
+    fields = {"Authorization": f"Bearer {KEY}", "OpenAI-Beta": "assistants=v2"}
+    hashed = KeyHashes(SECRET.encode()).of(((b"authorization", f"Bearer {KEY}".encode()),))
+    ledger, aliases = tmp_path / "wiretape.db", TelemetryOptions(keys={hashed: "web"})
+    async with proxied(ledger=f"sqlite:///{ledger}", hash_key=SECRET, telemetry=aliases) as proxy:
+        async with ClientSession(proxy.traffic.url, headers=fields) as client:
+            assistant = await (await client.post("/v1/assistants", json={"model": "gpt-4o"})).json()
+            created = await client.post("/v1/threads/runs", json={"assistant_id": assistant["id"], "thread": THREAD})
+            run = await created.json()
+    with closing(sqlite3.connect(ledger)) as connection:
+        rows = connection.execute("select run_id, key_hash, key_alias from run").fetchall()
+    assert rows == [(run["id"], hashed, "web")]
+    assert KEY.encode() not in ledger.read_bytes()
 
 
 async def test_without_a_secret_one_is_kept_beside_the_ledger(tmp_path: Path) -> None:

@@ -103,8 +103,8 @@ def test_what_is_beyond_an_instruments_share_becomes_one_set_and_is_counted() ->
 def test_all_shares_together_are_no_more_than_there_is(series_max: int) -> None:
     found = limits(v.INSTRUMENTS, series_max)
     assert min(found.values()) >= 1
-    least = sum(width(one) * (one.sets_max or 3) for one in v.INSTRUMENTS) + 1
-    most = sum(width(one) * (found[one.name] + (not one.sets_max)) for one in v.INSTRUMENTS) + 1
+    least = sum(width(one) * ((one.sets_max or 2) + 1) for one in v.INSTRUMENTS) + 1
+    most = sum(width(one) * (found[one.name] + (one.sets_max != 1)) for one in v.INSTRUMENTS) + 1
     assert most <= max(series_max, least)
 
 

@@ -26,9 +26,9 @@ def width(instrument: Instrument) -> int:
 def limits(instruments: Sequence[Instrument], series_max: int) -> dict[str, int]:
     """Attribute sets of each instrument, by name; at least one. Each may have its overflow set besides.
 
-    Those that can only have a few get them; what is left is shared by weight.
+    Those that can only have a few get them; what is left is shared by weight. Below some 600 it is more than there is.
     """
-    few = sum(width(one) * one.sets_max for one in instruments)
+    few = sum(width(one) * (one.sets_max + (one.sets_max > 1)) for one in instruments)
     many = [one for one in instruments if not one.sets_max]
     left = series_max - _TARGET_INFO - few - sum(map(width, many))
     unit = left / max(1, sum(width(one) * one.weight for one in many))

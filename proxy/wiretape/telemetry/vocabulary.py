@@ -257,7 +257,11 @@ DROPPED = Instrument(
     sets_max=_FEW,
 )
 PURGED = Instrument(
-    "wiretape.ledger.purged", Kind.COUNTER_READ, "{row}", "Rows that audit.retention_days took out of the ledger."
+    "wiretape.ledger.purged",
+    Kind.COUNTER_READ,
+    "{row}",
+    "Rows that audit.retention_days took out of the ledger.",
+    sets_max=1,
 )
 STREAMS_ACTIVE = _gauge("wiretape.streams.active", "{stream}", "Exchanges under way.")
 CONNECTIONS_ACTIVE = _gauge("wiretape.connections.active", "{connection}", "Client connections that are open.")
@@ -270,6 +274,7 @@ LOOP_ERRORS = Instrument(
     "{error}",
     "Errors on the event loop that nobody waits for, by type: of clients that go away within TLS, or of ours.",
     (ERROR_TYPE,),
+    sets_max=_FEW,
 )
 LOOP_LAG = _gauge("wiretape.event_loop.lag", "s", "How late the event loop was when last asked.")
 
