@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 
 import grpc
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from google.protobuf.message import Message
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as metrics_grpc
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -88,28 +89,19 @@ async def a_collector(tls: ssl.SSLContext | None = None) -> AsyncIterator[Collec
         await server.close()
 
 
-class _Traces(trace_grpc.TraceServiceServicer):
-    def __init__(self, collector: Collector) -> None:
+class _Service:
+    """One of the two services of OTLP."""
+
+    def __init__(self, kind: str, collector: Collector, take: Callable[[Message], None], answer: Message) -> None:
+        self._kind = kind
         self._collector = collector
+        self._take = take
+        self._answer = answer
 
-    def Export(  # noqa: N802  gRPC's name
-        self, request: ExportTraceServiceRequest, context: grpc.ServicerContext
-    ) -> ExportTraceServiceResponse:
-        self._collector.asked.append(("traces", dict(context.invocation_metadata())))
-        self._collector.take_spans(request)
-        return ExportTraceServiceResponse()
-
-
-class _Metrics(metrics_grpc.MetricsServiceServicer):
-    def __init__(self, collector: Collector) -> None:
-        self._collector = collector
-
-    def Export(  # noqa: N802  gRPC's name
-        self, request: ExportMetricsServiceRequest, context: grpc.ServicerContext
-    ) -> ExportMetricsServiceResponse:
-        self._collector.asked.append(("metrics", dict(context.invocation_metadata())))
-        self._collector.take_metrics(request)
-        return ExportMetricsServiceResponse()
+    def Export(self, request: Message, context: grpc.ServicerContext) -> Message:  # noqa: N802  gRPC's name
+        self._collector.asked.append((self._kind, dict(context.invocation_metadata())))
+        self._take(request)
+        return self._answer
 
 
 @contextmanager
@@ -118,8 +110,10 @@ def a_grpc_collector() -> Iterator[Collector]:
     collector = Collector()
     with ThreadPoolExecutor(2) as pool:
         server = grpc.server(pool)
-        trace_grpc.add_TraceServiceServicer_to_server(_Traces(collector), server)
-        metrics_grpc.add_MetricsServiceServicer_to_server(_Metrics(collector), server)
+        traces = _Service("traces", collector, collector.take_spans, ExportTraceServiceResponse())
+        metrics = _Service("metrics", collector, collector.take_metrics, ExportMetricsServiceResponse())
+        trace_grpc.add_TraceServiceServicer_to_server(traces, server)
+        metrics_grpc.add_MetricsServiceServicer_to_server(metrics, server)
         collector.url = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()
         try:

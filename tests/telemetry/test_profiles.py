@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from support.reports import RUNS, SUBMIT, a_run, a_submit, an_exchange
+from support.reports import COST, RUNS, SUBMIT, a_run, a_submit, an_exchange
 from support.telemetry import Spans
 
 KEY = "0" * 32
@@ -49,6 +49,8 @@ RUN = {
     "wiretape.mode": "record",
     "wiretape.cassette": "weather",
     "wiretape.key.alias": "web",
+    "wiretape.cost.nano_usd": 837_500,
+    "wiretape.cost.price_version": COST.version,
     **UPSTREAM,
 }
 TREE: dict[str, dict[str, Any]] = {
@@ -104,7 +106,7 @@ def test_every_attribute_of_a_runs_tree(profile: str) -> None:
     spans = Spans(profile, keys={KEY: "web"})
     known: dict[str, Any] = {"mode": "record", "cassette": "weather", "key_hash": KEY}
     spans.sink.exchange(an_exchange(**known))
-    spans.sink.run(a_run(**known))
+    spans.sink.run(a_run(**known, cost=COST))
     spans.sink.exchange(a_submit(**known))
     added = PROFILES[profile]
     assert told(spans) == {name: {**facts, **added.get(name, {})} for name, facts in TREE.items()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -18,24 +20,21 @@ _NO_GRPC = "OTLP over grpc needs an extra that is not installed: pip install 'wi
 
 def span_exporter(protocol: str) -> SpanExporter:
     """The exporter of spans, set up by the process's environment. Raises ConfigError where gRPC is not installed."""
-    if protocol != GRPC:
-        return OTLPSpanExporter()
-    try:
-        from opentelemetry.exporter.otlp.proto.grpc import trace_exporter  # noqa: PLC0415  an extra
-    except ImportError as error:
-        raise ConfigError(_NO_GRPC) from error
-    return trace_exporter.OTLPSpanExporter()
+    made: SpanExporter = _over_grpc("trace").OTLPSpanExporter() if protocol == GRPC else OTLPSpanExporter()
+    return made
 
 
 def metric_exporter(protocol: str) -> MetricExporter:
     """The exporter of metrics, as `span_exporter`."""
-    if protocol != GRPC:
-        return OTLPMetricExporter()
+    made: MetricExporter = _over_grpc("metric").OTLPMetricExporter() if protocol == GRPC else OTLPMetricExporter()
+    return made
+
+
+def _over_grpc(signal: str) -> Any:  # noqa: ANN401  a module that may not be there
     try:
-        from opentelemetry.exporter.otlp.proto.grpc import metric_exporter as over_grpc  # noqa: PLC0415  an extra
+        return import_module(f"opentelemetry.exporter.otlp.proto.grpc.{signal}_exporter")
     except ImportError as error:
         raise ConfigError(_NO_GRPC) from error
-    return over_grpc.OTLPMetricExporter()
 
 
 class _Counted(SpanExporter):
