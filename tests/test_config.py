@@ -114,6 +114,10 @@ def test_upstreams_come_as_a_url_or_as_tables(toml: Any) -> None:
         ),
         ('[[upstream]]\nurl = "http://a"\nsocket = "s"', "a unix socket is unix:/path, with an absolute path"),
         ("admin_token = 'short'", "admin_token is 16 or more visible ASCII characters, without spaces"),
+        (
+            "[telemetry.keys]\nsk-live = 'web'",
+            "a name in [telemetry.keys] is a key's hash, 32 lower-case hexadecimal digits, and never the key itself",
+        ),
         ("reuse_port = true", "--reuse-port demands an upstream (--upstream URL): each process would have a sandbox"),
         (
             'reuse_port = true\nupstream = "http://h"\nmode = "record"\ncassette = ["x"]',
