@@ -22,6 +22,7 @@ PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 STATE = "vendor=1"
 KEY = "sk-canary-0123456789"
 SECRET = "a secret of all replicas"
+BETA = {"Authorization": f"Bearer {KEY}", "OpenAI-Beta": "assistants=v2"}
 THREAD = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
@@ -117,11 +118,10 @@ async def test_a_key_is_told_by_its_hash_and_shown_by_its_alias() -> None:
 
 
 async def test_the_ledger_has_the_hash_and_the_alias_of_the_key_that_created_a_run(tmp_path: Path) -> None:
-    fields = {"Authorization": f"Bearer {KEY}", "OpenAI-Beta": "assistants=v2"}
     hashed = KeyHashes(SECRET.encode()).of(((b"authorization", f"Bearer {KEY}".encode()),))
     ledger, aliases = tmp_path / "wiretape.db", TelemetryOptions(keys={hashed: "web"})
     async with proxied(ledger=f"sqlite:///{ledger}", hash_key=SECRET, telemetry=aliases) as proxy:
-        async with ClientSession(proxy.traffic.url, headers=fields) as client:
+        async with ClientSession(proxy.traffic.url, headers=BETA) as client:
             assistant = await (await client.post("/v1/assistants", json={"model": "gpt-4o"})).json()
             created = await client.post("/v1/threads/runs", json={"assistant_id": assistant["id"], "thread": THREAD})
             run = await created.json()
@@ -138,3 +138,47 @@ async def test_without_a_secret_one_is_kept_beside_the_ledger(tmp_path: Path) ->
     assert first != (await asked_by())[0][0]
     assert "wiretape.db.hash-key" in {one.name for one in tmp_path.iterdir()}
     assert not [one for one in tmp_path.iterdir() if KEY.encode() in one.read_bytes()]
+
+
+RARELY = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.0000000001"}
+
+
+async def kept(exporter: InMemorySpanExporter, *requests: tuple[str, dict[str, Any]], **fields: str) -> None:
+    """Make an assistant, and ask for these one after the other, through a proxy that samples next to nothing."""
+    async with proxied(exporter=exporter, environ=RARELY) as proxy:
+        async with ClientSession(proxy.traffic.url, headers=BETA | fields) as client:
+            made = await (await client.post("/v1/assistants", json={"model": "gpt-4o"})).json()
+            for path, body in requests:
+                ids = {"assistant_id": made["id"]} if "thread" in body else {}
+                await (await client.post(path, json=body | ids)).read()
+
+
+async def test_what_went_well_and_was_not_sampled_makes_no_span() -> None:
+    exporter = InMemorySpanExporter()
+    await kept(exporter, ("/v1/threads", {}))
+    assert exporter.get_finished_spans() == ()
+
+
+async def test_what_failed_is_kept_although_it_was_not_sampled() -> None:
+    exporter = InMemorySpanExporter()
+    await kept(exporter, ("/v1/nowhere", {}), ("/v1/threads/runs", {"thread": THREAD}))
+    told = [(span.kind.name, span.name) for span in exporter.get_finished_spans()]
+    assert sorted(told) == [
+        ("CLIENT", "POST"),
+        ("CLIENT", "POST"),
+        ("CLIENT", "invoke_agent"),
+        ("SERVER", "POST /*"),
+        ("SERVER", "POST /v1/threads/runs"),
+    ]
+
+
+async def test_what_failed_in_a_trace_that_its_caller_left_out_stays_out() -> None:
+    exporter = InMemorySpanExporter()
+    await kept(exporter, ("/v1/nowhere", {}), traceparent=f"{PARENT[:-2]}00")
+    assert exporter.get_finished_spans() == ()
+
+
+async def test_what_its_caller_sampled_is_told() -> None:
+    exporter = InMemorySpanExporter()
+    await kept(exporter, ("/v1/threads", {}), traceparent=PARENT)
+    assert len(exporter.get_finished_spans()) == 5

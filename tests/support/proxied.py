@@ -1,6 +1,6 @@
 """A whole proxy in front of a test's upstream, on free ports, without a ledger unless one is asked for."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TextIO
 
@@ -22,12 +22,17 @@ async def proxied(
     exporter: SpanExporter | None = None,
     log: TextIO | None = None,
     sinks: Sequence[Sink] = (),
+    environ: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Proxy]:
     """Run a proxy; it is closed at the end, unless the test has done so."""
     ours = {"listen": "127.0.0.1:0", "admin": "127.0.0.1:0", "ledger": "none", "drain_s": 0.0, "engine": ENGINE}
     proxy = await Proxy.start(
-        Config(upstream=upstream, **{**ours, **settings}), environ={}, exporter=exporter, log=log, sinks=sinks
+        Config(upstream=upstream, **{**ours, **settings}),
+        environ=environ or {},
+        exporter=exporter,
+        log=log,
+        sinks=sinks,
     )
     try:
         yield proxy
