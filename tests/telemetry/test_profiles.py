@@ -117,9 +117,9 @@ def test_where_no_step_tells_its_tokens_openinference_shows_the_runs() -> None:
     run = a_run()
     spans.sink.run(structs.replace(run, steps=tuple(structs.replace(step, usage=None) for step in run.steps)))
     shown = {name: facts for name, facts in told(spans).items() if "llm.token_count.total" in facts}
-    assert {name: (facts["openinference.span.kind"], facts["llm.token_count.total"]) for name, facts in shown.items()} == {
-        "CLIENT invoke_agent Math Tutor": ("LLM", 240)
-    }
+    assert {
+        name: (facts["openinference.span.kind"], facts["llm.token_count.total"]) for name, facts in shown.items()
+    } == {"CLIENT invoke_agent Math Tutor": ("LLM", 240)}
 
 
 def test_a_run_without_tokens_shows_none() -> None:
