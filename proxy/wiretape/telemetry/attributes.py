@@ -234,7 +234,7 @@ def step_facts(step: StepReport, run: RunReport, profile: v.Profile) -> Attribut
 def profiled_run(run: RunReport, profile: v.Profile) -> Attributes:
     """What a profile adds to an `invoke_agent` span: tokens, where no step told its own (the run was polled)."""
     if run.usage is None or any(step.usage is not None for step in run.steps):
-        return profile.is_a("AGENT")
+        return {**profile.is_a("AGENT")}
     return _profiled(run.usage, run, profile)
 
 
