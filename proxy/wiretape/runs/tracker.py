@@ -24,8 +24,8 @@ from wiretape.runs.state import RANKS, TERMINAL
 from wiretape.runs.step_reports import NS, Clock, StepReports
 from wiretape.runs.steps import see_call, see_step, see_wait, step_tokens
 
-_GAPS_MAX = 256
-"""Lengths that wait to be counted together, which costs a fifth of one by one."""
+_GAPS_MAX = 1024
+"""Lengths that wait to be counted together, which costs a tenth of one by one."""
 Key = tuple[str, str]
 """Upstream name and run id."""
 
