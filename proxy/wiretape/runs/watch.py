@@ -68,11 +68,9 @@ class Watch:
         self._last_chunk_ns = chunk.at_ns
         if teller.first_event_ns is None and answer.events:
             teller.first_event_ns = chunk.at_ns
-        place = 0
         for fact in facts:
             if type(fact) is not Content:
-                teller.take(fact, chunk.at_ns + place)
-                place += 1  # a nanosecond: what came in one read keeps its order, whatever its ids are
+                teller.take(fact, chunk.at_ns)
             elif teller.run is not None:
                 teller.run.see_content(fact.kind, chunk.at_ns, teller.pulse)
 
