@@ -51,15 +51,15 @@ def test_an_answer_that_comes_before_the_request_has_ended_writes_down_no_part_o
 def test_an_event_stream_is_written_frame_by_frame_as_it_comes() -> None:
     one = take()
     assert [line[:9] for line in one.head(Head(200, STREAM, 0))] == [b'{"k":"req', b'{"k":"res']
-    assert one.chunk(Chunk(FRAMES[:30], 0)) == [b'{"k":"ev","i":1,"e":"a","d":{"x":1}}\n']
-    assert len(one.chunk(Chunk(FRAMES[30:], 0))) == 2
+    assert list(one.chunks(Chunk(FRAMES[:30], 0))) == [b'{"k":"ev","i":1,"e":"a","d":{"x":1}}\n']
+    assert len(list(one.chunks(Chunk(FRAMES[30:], 0)))) == 2
 
 
 def test_other_bodies_are_written_when_they_have_ended() -> None:
     one = take()
     assert one.sent(Chunk(b"{}", 0)) == []
     assert len(one.head(Head(200, JSON, 0))) == 1
-    assert one.chunk(Chunk(BODY, 0)) == []
+    assert list(one.chunks(Chunk(BODY, 0))) == []
     assert [line[:9] for line in one.end(Ending(How.COMPLETE, 0))] == [b'{"k":"res', b'{"k":"end']
 
 
@@ -68,7 +68,7 @@ def test_times_count_from_the_requests_beginning_and_do_not_drift() -> None:
     one = take(asked)
     lines = one.head(Head(200, JSON, 0))
     for at_us in (100_900, 101_800, 102_700, 102_650):
-        one.chunk(Chunk(b"x", at_us * 1000))
+        one.chunks(Chunk(b"x", at_us * 1000))
     assert only(tape(lines + one.end(Ending(How.COMPLETE, 0)))).chunks == ((0, 1), (1, 1), (1, 1), (0, 1))
 
 
@@ -141,7 +141,7 @@ PACKED = gzip.compress(BODY)
 def test_a_body_in_a_coding_that_cannot_be_undone_is_not_stored(packed: bytes, codings: list[bytes]) -> None:
     headers = tuple((b"Content-Encoding", coding) for coding in codings)
     one = take()
-    lines = one.head(Head(200, headers, 0)) + one.chunk(Chunk(packed, 0))
+    lines = [*one.head(Head(200, headers, 0)), *one.chunks(Chunk(packed, 0))]
     with pytest.raises(DecodeFailed):
         one.end(Ending(How.COMPLETE, 0))
     kept = only(tape(lines + one.cut()))
@@ -206,14 +206,14 @@ def test_a_frame_over_the_limit_is_not_recorded() -> None:
 def test_an_exchange_that_is_cut_is_closed_by_the_recorder() -> None:
     one = take()
     assert one.cut() == []
-    lines = one.head(Head(200, STREAM, 0)) + one.chunk(Chunk(FRAMES, 0))
+    lines = [*one.head(Head(200, STREAM, 0)), *one.chunks(Chunk(FRAMES, 0))]
     kept = tape(lines + one.cut())
     assert (only(kept).how, only(kept).body, kept.notes) == (Ended.RECORDER, FRAMES, ())
 
 
 def test_an_exchange_that_is_cut_before_its_body_was_written_has_none() -> None:
     one = take()
-    lines = one.head(Head(200, JSON, 0)) + one.chunk(Chunk(BODY, 0))
+    lines = [*one.head(Head(200, JSON, 0)), *one.chunks(Chunk(BODY, 0))]
     assert only(tape(lines + one.cut())).status is None
 
 
@@ -242,7 +242,7 @@ def test_a_secret_cut_by_a_chunk_is_found_and_the_reads_still_fit() -> None:
 
 def test_the_journal_holds_what_came_before_the_end() -> None:
     one = take()
-    lines = one.head(Head(200, STREAM, MS)) + one.chunk(Chunk(FRAMES, 2 * MS))
+    lines = [*one.head(Head(200, STREAM, MS)), *one.chunks(Chunk(FRAMES, 2 * MS))]
     assert b'"d":"[DONE]"' in journal(lines)
 
 

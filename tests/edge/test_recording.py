@@ -182,6 +182,27 @@ def test_over_a_bound_that_exchange_is_closed_as_cut_and_counted(
     assert (cut.how, whole.how) == (Ended.RECORDER, Ended.COMPLETE)
 
 
+def test_what_came_before_a_frame_that_is_too_large_is_kept(stem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stalled = Stalled(stem, RecordOptions(frame_bytes_max=80), monkeypatch)
+    watched(stalled.recording.observer(request("POST")), [*FRAMES, b"data: " + b"x" * 99 + b"\n\n", *FRAMES], STREAM)
+    recording = stalled.goes_on()
+    assert (recording.seal().incomplete, recording.dropped) == (1, 1)
+    (one,) = load(tape_path(stem)).interactions
+    assert (one.how, one.body) == (Ended.RECORDER, b"".join(FRAMES))
+
+
+def test_what_a_head_tells_is_taken_out_of_all_that_is_written_with_it(
+    stem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = b"Kanari-env0gel-im-Berg"
+    stalled = Stalled(stem, RecordOptions(), monkeypatch)
+    answered = stalled.recording.observer(request("POST"))
+    answered.head(Head(200, STREAM, 0))
+    stalled.recording.observer(request("GET", headers=((b"api-key", key),))).head(Head(200, JSON, 0))
+    answered.chunk(Chunk(b"data: " + key + b"\n\n", 0))
+    assert key not in stopped(stalled.goes_on())
+
+
 def test_what_cannot_be_recorded_is_dropped_and_counted_alone(stem: Path) -> None:
     recording = begun(stem, RecordOptions(journal_lag_s=0.001, body_bytes_max=100))
     watched(recording.observer(request("POST")), [b"x" * 60, b"x" * 60, b"x"])

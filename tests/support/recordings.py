@@ -26,7 +26,7 @@ def watched(observer: Observer, chunks: list[bytes], headers: Headers = JSON, ho
 
 def wait_until_written(recording: Recording) -> None:
     """Let the writer take all that waits."""
-    while recording._queue._pieces:
+    while recording.waiting:
         os.sched_yield()
 
 

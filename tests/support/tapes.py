@@ -39,7 +39,7 @@ def taken(
     lines = take.sent(Chunk(body, asked.at_ns)) if body else []
     lines += take.head(Head(status, headers, asked.at_ns + MS))
     for place, data in enumerate(chunks, 1):
-        lines += take.chunk(Chunk(data, asked.at_ns + place * 10 * MS))
+        lines += take.chunks(Chunk(data, asked.at_ns + place * 10 * MS))
     return lines + take.end(Ending(how, asked.at_ns + (len(chunks) + 1) * 10 * MS))
 
 

@@ -117,6 +117,11 @@ def in_urls(data: bytes) -> Iterator[Found]:
             yield Found(match.start(2), match.end(2), kind, value)
 
 
+def begins_in(before: bytes, data: bytes) -> bool:
+    """Whether a name may begin in `data`, and not just `before`; where none had begun there, that is all to know."""
+    return _MARK.search(before[-1:] + data) is not None
+
+
 def begun(data: bytes) -> int:
     """Where a telling name begins whose value may go on behind this text; the text's end where none does."""
     start = max(len(data) - _TAIL_BYTES, 0)

@@ -91,6 +91,9 @@ def likely(data: bytes) -> list[Look]:
 
 _TOKEN = bytes(range(48, 58)) + bytes(range(65, 91)) + bytes(range(97, 123)) + b"-_.~+/=%\\"
 """What keys are made of, and what may escape it."""
+_WORD_BYTES = bytes(byte for byte in _TOKEN if re.match(rb"\w", bytes((byte,))))
+_BEFORE_WORDS = (b"\\", b"u00", b"%", b"-----")
+"""Behind these a keyword begins within a word; behind any other, with a word."""
 _WORDS = (*(look.keyword for look in LOOKS[:-3]), b"Bearer", b"bearer")
 _OTHERS = (b"://", b"-----BEGIN")
 _STARTS = rb"(?:(?<![A-Za-z0-9_])|(?<=\\[nrtbf])|(?<=u00[0-9A-Fa-f]{2})|(?<=%[0-9A-Fa-f]{2}))"
@@ -106,7 +109,10 @@ def _prefixes(words: Iterable[bytes]) -> set[bytes]:
 
 _KEYWORD, _START = re.compile(_STARTS + _any_of(_WORDS)), re.compile(_STARTS)
 _BEGINNINGS, _OTHER_BEGINNINGS = _prefixes(_WORDS), _prefixes(_OTHERS)
+_LAST_BYTES = {word[-1:] for word in _BEGINNINGS | _OTHER_BEGINNINGS}
 _BEGINNING_BYTES_MAX = max(map(len, (*_BEGINNINGS, *_OTHER_BEGINNINGS)))
+_NEAR_BYTES = max(len(word) for word in (*_OTHERS, *(look.keyword for look in LOOKS)))
+_ANY_WORD = _by_rare_letter([*_OTHERS, *(look.keyword for look in LOOKS if _RARE_LETTER.search(look.keyword))])
 _OPEN = (
     (b"earer", re.compile(rb"[Bb]earer" + _GAP.replace(rb"{1,4}", rb"{0,4}") + rb"[A-Za-z0-9._~+/=-]*\Z")),
     (b"://", re.compile(rb"://[^/\s\"'\\@{}]{0,401}\Z")),
@@ -126,6 +132,20 @@ def begun(data: bytes) -> int:
         starts = [_begun_keyword(data), *([keyword.start()] if keyword else [])]
     starts += [match.start() for word, pattern in _OPEN if word in data and (match := pattern.search(data))]
     return min(starts, default=len(data))
+
+
+def begins_in(before: bytes, data: bytes) -> bool:
+    """Whether a value that looks like a secret may begin in `data`, and not just `before`; quick to say no.
+
+    Where nothing had begun before, that is all there is to know.
+    """
+    text = before[-_NEAR_BYTES:] + data
+    if _ANY_WORD.search(text) is not None or b"earer" in text:
+        return True
+    run = text[len(text.rstrip(_WORD_BYTES)) :]
+    if run and not any(map(text.__contains__, _BEFORE_WORDS)):
+        return run in _BEGINNINGS
+    return text[-1:] in _LAST_BYTES and _begun_keyword(text) < len(text)
 
 
 def _begun_keyword(data: bytes) -> int:

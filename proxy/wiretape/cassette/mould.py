@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 from msgspec import Struct
 
 from wiretape.cassette.deltas import MARK, pieces
-from wiretape.cassette.looks import likely
 from wiretape.cassette.redact import Redactor
-from wiretape.cassette.spelling import PROBE_BYTES_MIN, Known
+from wiretape.cassette.spelling import Known
 
 _FRAME_BYTES_MAX = 64 << 10
-_HARMLESS = re.compile(r"[^\x00-\x1f\x7f\"%:=\\{}]{0,1024}")
-"""What JSON writes as it is, without the beginnings of escapes, parameters, aliases and `data:` lines."""
+WORD_BYTES_MAX = 1024
+"""Of a longer word each byte is looked at in the long way."""
+_PLAIN = rb"[^\x00-\x1f\x7f\"%=\\{}]*"
+_HARMLESS = re.compile(rb"%b(?:(?:\\n|\0)%b)*" % (_PLAIN, _PLAIN))
+"""What JSON writes as it is, without escapes but for line ends, parameters and aliases; NUL stands between words."""
 _ESCAPES = (b"\\", b"%", b"=")
 _DATA = b"data: "
 _FRAME_END, _LINE_END = b"\n\n", b"}\n"
@@ -34,25 +37,46 @@ class Mould(Struct, frozen=True):
     """The text that the word belongs to (`deltas`)."""
     known: tuple[Known, ...]
     """The secrets that were looked for."""
-    head: bytes
-    """The line, up to the frame's data."""
-    data_at: int
+    line_before: bytes
+    line_after: bytes
 
     def fits(self, frame: bytes) -> bool:
         """Whether a frame differs in this place only."""
-        is_long = len(frame) >= len(self.before) + len(self.after)
-        return is_long and frame.startswith(self.before) and frame.endswith(self.after)
+        room = len(frame) - len(self.before) - len(self.after)
+        return 0 <= room <= WORD_BYTES_MAX and frame.startswith(self.before) and frame.endswith(self.after)
 
-    def word(self, frame: bytes, known: tuple[Known, ...]) -> bytes | None:
-        """What stands in the place; None where the frame does not fit or the word may be part of something."""
-        if known is not self.known or not self.fits(frame):
-            return None
-        word = frame[len(self.before) : len(frame) - len(self.after)]
-        return word if _is_harmless(word) and not likely(word) and not _holds(word, known) else None
+    def words(self, frames: Sequence[bytes]) -> list[bytes]:
+        """What stands in the place in the first of these frames, up to one that does not fit or is not as simple.
 
-    def line(self, frame: bytes) -> bytes:
-        """The line of a frame that fits, whose word is harmless."""
-        return self.head + frame[self.data_at : -len(_FRAME_END)] + _LINE_END
+        No word is part of anything by itself; what several make together is still to be looked at.
+        """
+        start, end, words = len(self.before), len(self.after), []
+        for frame in frames:
+            if not self.fits(frame):
+                break
+            words.append(frame[start : len(frame) - end])
+        return words if are_harmless(words) else [*takewhile(lambda word: are_harmless([word]), words)]
+
+    def lines(self, words: Sequence[bytes]) -> bytes:
+        """The lines of frames that fit, whose words are harmless."""
+        between = self.line_after + self.line_before
+        return self.line_before + between.join(words) + self.line_after
+
+
+def are_harmless(words: Sequence[bytes]) -> bool:
+    """Whether JSON writes each of these words as it is, and none holds the beginning of an escape or a parameter."""
+    text = b"\0".join(words)
+    if _HARMLESS.fullmatch(text) is None or text.count(b"\0") >= max(len(words), 1):
+        return False
+    return text.isascii() or _is_utf_8(text)
+
+
+def _is_utf_8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def mould_of(frame: bytes, line: bytes, redactor: Redactor, last: Mould | None) -> Mould | None:
@@ -64,9 +88,10 @@ def mould_of(frame: bytes, line: bytes, redactor: Redactor, last: Mould | None) 
     if len(found) != 1 or not redactor.is_plain(frame):
         return last
     one, data_at = found[0], frame.find(_DATA) + len(_DATA)
-    data = frame[data_at : -len(_FRAME_END)]
-    made = Mould(frame[: one.start], frame[one.end :], one.channel, known, line[: -len(data + _LINE_END)], data_at)
-    return made if line == made.line(frame) and _is_sound(made) else last
+    before, after, head = frame[: one.start], frame[one.end :], line[: data_at - len(frame)]
+    line_before, line_after = head + before[data_at:], after[: -len(_FRAME_END)] + _LINE_END
+    made = Mould(before, after, one.channel, known, line_before, line_after)
+    return made if line == made.lines([frame[one.start : one.end]]) and _is_sound(made) else last
 
 
 def _is_sound(mould: Mould) -> bool:
@@ -79,14 +104,3 @@ def _is_sound(mould: Mould) -> bool:
         and not any(escape in around for escape in _ESCAPES)
         and not any(b'"' in probe for secret in mould.known for probe in secret.probes)
     )
-
-
-def _is_harmless(word: bytes) -> bool:
-    try:
-        return _HARMLESS.fullmatch(word.decode()) is not None
-    except UnicodeDecodeError:
-        return False
-
-
-def _holds(word: bytes, known: Sequence[Known]) -> bool:
-    return len(word) >= PROBE_BYTES_MIN and any(any(map(word.__contains__, one.probes)) for one in known)

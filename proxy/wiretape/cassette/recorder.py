@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from msgspec import Struct
@@ -44,6 +44,7 @@ from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
 from wiretape.wire.headers import end_to_end, is_event_stream, value
 
 _NO_ALIASES = Aliases()
+_NS_PER_MS = 1_000_000
 _NOT_IN_TARGET = re.compile(rb"[\x00-\x20\x7f]")
 _ENDED = {
     How.COMPLETE: Ended.COMPLETE,
@@ -91,7 +92,7 @@ class Take:
 
     With `keep` a long body is put beside the journal first. With `veil`, a hash's key, no words are in the lines.
 
-    `sent`, `head`, `chunk` and `end` are the Observer's calls; they raise BodyTooLarge, FrameTooLarge or
+    `sent`, `head`, `chunks` and `end` are the Observer's calls; they raise BodyTooLarge, FrameTooLarge or
     DecodeFailed where the exchange cannot be recorded, CassetteError where no reader would take it: call `cut`
     then.
     """
@@ -141,14 +142,16 @@ class Take:
         self._stream = self._begun_stream()
         return [*request, response_line(self._so_far, _NO_ALIASES)]
 
-    def chunk(self, chunk: Chunk) -> list[bytes]:
-        """A piece of the response's body."""
-        self._times.append(max(chunk.at_ns - self._request.at_ns, 0) // 1_000_000)
+    def chunks(self, *chunks: Chunk) -> Iterable[bytes]:
+        """Some pieces of the response's body; gives one line or several at a time."""
+        begun_ns = self._request.at_ns
+        self._times.extend([max(chunk.at_ns - begun_ns, 0) // _NS_PER_MS for chunk in chunks])
         if self._stream is not None:
-            return self._stream.feed(chunk.data)
-        self._hold(chunk.data)
-        self._pieces.append(chunk.data)
-        return []
+            return self._stream.feed(*[chunk.data for chunk in chunks])
+        for chunk in chunks:
+            self._hold(chunk.data)
+            self._pieces.append(chunk.data)
+        return ()
 
     def end(self, ending: Ending) -> list[bytes]:
         """The end; an exchange that Wiretape refused leaves nothing."""
@@ -220,7 +223,7 @@ class Take:
         headers = stored_headers(came.headers, self._cleaner)
         self._so_far = replace(self._so_far, headers=headers, enc=came.enc)
         stream = self._begun_stream()
-        lines = [line for piece in came.pieces for line in stream.feed(piece)] + stream.finish()
+        lines = [*stream.feed(*came.pieces), *stream.finish()]
         return [response_line(self._so_far, _NO_ALIASES), *lines, self._stream_end(stream)]
 
     def _stream_end(self, stream: Stream) -> bytes:

@@ -18,14 +18,17 @@ from functools import partial
 
 from wiretape.cassette import places
 from wiretape.cassette.edits import Edit, Found, apart, applied
+from wiretape.cassette.inside import begins_in as name_begins
 from wiretape.cassette.inside import begun as begun_field
 from wiretape.cassette.inside import in_fields, in_urls, tells
 from wiretape.cassette.looks import Look, likely
+from wiretape.cassette.looks import begins_in as look_begins
 from wiretape.cassette.looks import begun as begun_look
 from wiretape.cassette.multipart import field, split
 from wiretape.cassette.secrets import Memory, Secrets
 from wiretape.cassette.spelling import PLACEHOLDER, Known, holds, in_text
 from wiretape.cassette.spelling import begun as begun_spelling
+from wiretape.cassette.spelling import begun_in as spelling_in
 from wiretape.exchange import Headers
 from wiretape.wire.headers import media_type
 
@@ -118,6 +121,17 @@ class Redactor:
         """
         known = since + begun_spelling(data[since:] if since else data, self.known)
         return min(known, begun_look(data), begun_field(data))
+
+    def begun_in(self, before: bytes, data: bytes) -> int | None:
+        """Where in `data` something may have begun that goes on behind it; None where something may stand in it.
+
+        Nothing had begun in what stands `before`, and `data` holds neither quotes nor parameters.
+        """
+        if look_begins(before, data) or name_begins(before, data):
+            text = before + data
+            return None if self.may_change(text) else self.begun(text, len(before)) - len(before)
+        known = self.known
+        return spelling_in(data, known) if known else len(data)
 
     def is_plain(self, data: bytes) -> bool:
         """Whether it is known without a search that `text` changes nothing: no name, look or secret stands there."""

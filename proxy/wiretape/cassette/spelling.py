@@ -46,13 +46,17 @@ class Known(Struct, frozen=True):
     beginnings: frozenset[bytes] = frozenset()
     """What a probe begins with, of each length up to a bound: most texts are known at once to end in none of them."""
 
+    letters: bytes = b""
+    """All that stand in a probe."""
+
     def begun(self, folded: bytes) -> int:
         """Where this secret may have begun that goes on behind the text; its end where it has not."""
-        if len(folded) > _BEGINNING_BYTES:
+        tail = len(folded) - len(folded.rstrip(self.letters))
+        if tail > _BEGINNING_BYTES:
             at = min(_begun(folded, probe) for probe in self.probes)
             if at < len(folded) - _BEGINNING_BYTES:
                 return at
-        for size in range(min(len(folded), _BEGINNING_BYTES), 0, -1):
+        for size in range(min(tail, _BEGINNING_BYTES), 0, -1):
             if folded[-size:] in self.beginnings:
                 return len(folded) - size
         return len(folded)
@@ -88,7 +92,7 @@ def known(value: bytes, placeholder: bytes) -> Known:
     probes = tuple(dict.fromkeys(form for form in forms if len(form) >= _SHORT_BYTES))
     sizes = range(1, _BEGINNING_BYTES + 1)
     beginnings = frozenset(probe[:size] for probe in probes for size in sizes if size < len(probe))
-    return Known(value, placeholder, probes, beginnings)
+    return Known(value, placeholder, probes, beginnings, b"".join(probes))
 
 
 def fold(data: bytes) -> bytes:
@@ -126,6 +130,18 @@ def begun(data: bytes, secrets: Iterable[Known]) -> int:
     if at < len(folded):
         return _Origin(whole).start(at)
     return len(whole)
+
+
+def begun_in(data: bytes, secrets: Iterable[Known]) -> int | None:
+    """The same of one line; None where one of them may stand in it."""
+    if _may_break(data):
+        return None if holds(data, secrets) else begun(data, secrets)
+    at = len(data)
+    for secret in secrets:
+        if any(map(data.__contains__, secret.probes)):
+            return None
+        at = min(at, secret.begun(data))
+    return at
 
 
 def _begun(folded: bytes, probe: bytes) -> int:

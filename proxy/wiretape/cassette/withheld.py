@@ -9,6 +9,7 @@ that what was found so far is taken out and the rest is let go.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
@@ -81,17 +82,22 @@ class Withheld:
             self._close()
         return self._released()
 
-    def passes(self, channel: bytes, piece: bytes) -> bool:
-        """Let a piece go at once, whose frame is known to hold nothing else; False where it has to be fed after all."""
-        text = self._texts.setdefault(channel, _Text())
-        if self._frames or not text.ends_well(piece, self._redactor):
-            return False
-        text.add(piece)
-        return True
+    def passing(self, channel: bytes, words: Sequence[bytes]) -> int | None:
+        """How many pieces may go at once, whose frames hold nothing else and which are harmless (`mould`) each.
+
+        None where they have to be fed after all.
+        """
+        return None if self._frames else self._text(channel).passing(words, self._redactor)
+
+    def _text(self, channel: bytes) -> _Text:
+        text = self._texts.get(channel)
+        if text is None:
+            text = self._texts[channel] = _Text()
+        return text
 
     def _may_go(self, frame: bytes, places: Sequence[Piece]) -> bool:
         """Nothing had begun before, and nothing begins here that goes on: so it is with nearly all frames."""
-        fed = [(self._texts.setdefault(one.channel, _Text()), frame[one.start : one.end]) for one in places]
+        fed = [(self._text(one.channel), frame[one.start : one.end]) for one in places]
         if not all(text.ends_well(piece, self._redactor) for text, piece in fed):
             return False
         for text, piece in fed:
@@ -104,7 +110,7 @@ class Withheld:
         self._frames.append(_Frame(frame, places, parts))
         self._held_bytes += len(frame)
         for place, part in zip(places, parts, strict=True):
-            self._texts.setdefault(place.channel, _Text()).parts.append(part)
+            self._text(place.channel).parts.append(part)
         return [self._texts[channel] for channel in dict.fromkeys(place.channel for place in places)]
 
     def finish(self) -> Iterator[Stored]:
@@ -129,14 +135,29 @@ class _Text:
     def __init__(self) -> None:
         self.parts: list[_Part] = []
         self._before = b""
+        self._is_passed = False
+        """Whether it was let go once although something had begun: it is then looked at closely to its end."""
 
     def ends_well(self, piece: bytes, redactor: Redactor) -> bool:
         """Whether nothing begins in this piece that may go on behind it; what is inside is its frame's own affair."""
         near = self._before[-_NEAR_BYTES:]
         return redactor.begun(near + piece, len(near)) == len(near) + len(piece)
 
+    def passing(self, words: Sequence[bytes], redactor: Redactor) -> int | None:
+        """How many of these may go, by what they make together; they are then part of what was let go."""
+        new = words[0] if len(words) == 1 else b"".join(words)
+        open_from = None if self._is_passed else redactor.begun_in(self._before[-_NEAR_BYTES:], new)
+        if open_from is None:
+            return None
+        if open_from == len(new):
+            self.add(new)
+            return len(words)
+        count = bisect_right([*accumulate(map(len, words))], open_from)
+        self.add(b"".join(words[:count]))
+        return count
+
     def add(self, piece: bytes) -> None:
-        """A piece that was let go at once."""
+        """What was let go at once."""
         self._before = (self._before + piece)[-_CONTEXT_BYTES:]
 
     def settle(self, redactor: Redactor, lookback: int) -> bool:
@@ -150,6 +171,7 @@ class _Text:
         row.rewrite(redactor, ends=False)
         is_passed = len(row.data) - row.open_from > lookback
         if is_passed:
+            self._is_passed = True
             row.rewrite(redactor, ends=True)
         for part, (start, end) in zip(self.parts, row.spans(), strict=True):
             part.text = row.data[start:end]

@@ -1,19 +1,27 @@
-"""Pieces of exchanges on their way from the loop to the recorder's thread: bounded, and without a lock."""
+"""Pieces of exchanges on their way from the loop to the recorder's thread: bounded, and without a lock.
+
+They come as they happened, those of many exchanges in turn; they are given exchange by exchange, because what one
+has to do is done for several pieces at once.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+from msgspec import Struct
 
 from wiretape.cassette.recorder import Take
 from wiretape.cassette.sample import Sieve
 from wiretape.edge.record_options import RecordOptions
 from wiretape.exchange import Request
 
-Step = Callable[[Take, Any], list[bytes]]
-"""One call of a Take, made later on the writer's thread."""
+Step = Callable[..., Iterable[bytes]]
+"""One call of a Take with what it is told, made later on the writer's thread."""
+BATCH_PIECES_MAX = 32
+_BATCH_BYTES_MAX = 64 << 10
 
 
 class Slot:
@@ -34,31 +42,41 @@ class Slot:
         """Where not all conversations are recorded."""
 
 
+class Batch(Struct):
+    """Pieces of one exchange that follow each other and are handled in one step."""
+
+    slot: Slot
+    step: Step
+    values: list[Any]
+    bytes: int
+
+
 class Queue:
     """Pieces on their way from the caller's thread to the writer's; bounded in number and bytes.
 
-    Each side has its own counter of bytes, so neither needs a lock.
+    Each side has its own counters, so neither needs a lock. What was taken counts until it is `done`.
     """
 
     def __init__(self, options: RecordOptions) -> None:
         self._pieces: deque[tuple[Slot | None, Step, Any, int]] = deque()
         self._pieces_max = options.journal_queue_max
         self._bytes_max = options.journal_queue_bytes_max
-        self._put_bytes = 0
-        self._taken_bytes = 0
+        self._put = self._put_bytes = 0
+        self._done = self._done_bytes = 0
         self.wake = threading.Event()
 
     @property
     def pieces(self) -> int:
-        """How many wait."""
-        return len(self._pieces)
+        """How many wait, or are being written."""
+        return self._put - self._done
 
     def put(self, slot: Slot, step: Step, value: object, size: int) -> bool:
         """Whether there was room."""
-        if len(self._pieces) >= self._pieces_max or self._put_bytes + size - self._taken_bytes > self._bytes_max:
+        if self._put - self._done >= self._pieces_max or self._put_bytes + size - self._done_bytes > self._bytes_max:
             return False
-        self._put_bytes += size
         self._pieces.append((slot, step, value, size))
+        self._put += 1
+        self._put_bytes += size
         if not self.wake.is_set():
             self.wake.set()
         return True
@@ -66,10 +84,35 @@ class Queue:
     def force(self, slot: Slot | None, step: Step, value: object = None) -> None:
         """The last piece of an exchange, whatever the bound; without a slot, the name of a session that is over."""
         self._pieces.append((slot, step, value, 0))
+        self._put += 1
         self.wake.set()
 
-    def take(self, pieces_max: int) -> list[tuple[Slot | None, Step, Any]]:
-        """What waits now, not what comes meanwhile, and no more than so many."""
-        taken = [self._pieces.popleft() for _ in range(min(len(self._pieces), pieces_max))]
-        self._taken_bytes += sum(size for *_, size in taken)
-        return [(slot, step, value) for slot, step, value, _ in taken]
+    def take(self) -> tuple[list[Batch], str | None]:
+        """What waits now, not what comes meanwhile, up to the end of a session: exchange by exchange, and its name."""
+        batches: dict[Slot, list[Batch]] = {}
+        name: str | None = None
+        for _ in range(len(self._pieces)):
+            slot, step, value, size = self._pieces.popleft()
+            if slot is None:
+                name = value
+                break
+            _add(batches.setdefault(slot, []), slot, step, value, size)
+        return [batch for one in batches.values() for batch in one], name
+
+    def done(self, pieces: int, size: int) -> None:
+        """So many pieces of so many bytes need no room any more."""
+        self._done += pieces
+        self._done_bytes += size
+
+
+def _add(batches: list[Batch], slot: Slot, step: Step, value: object, size: int) -> None:
+    last = batches[-1] if batches else None
+    if last is not None and step is last.step is Take.chunks and _has_room(last):
+        last.values.append(value)
+        last.bytes += size
+    else:
+        batches.append(Batch(slot, step, [value], size))
+
+
+def _has_room(batch: Batch) -> bool:
+    return len(batch.values) < BATCH_PIECES_MAX and batch.bytes < _BATCH_BYTES_MAX

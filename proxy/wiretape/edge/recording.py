@@ -138,7 +138,7 @@ class _Recorded:
         self._put(self._slot, Take.head, head, 0)
 
     def chunk(self, chunk: Chunk) -> None:
-        self._put(self._slot, Take.chunk, chunk, len(chunk.data))
+        self._put(self._slot, Take.chunks, chunk, len(chunk.data))
 
     def end(self, ending: Ending) -> None:
         self._put(self._slot, Take.end, ending, 0)

@@ -6,10 +6,9 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from wiretape.cassette.recorder import Take
-from wiretape.edge.pieces import Queue, Slot, Step
+from wiretape.edge.pieces import BATCH_PIECES_MAX, Batch, Queue, Slot
 from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.reel import END_LINE, Reel
 from wiretape.edge.reels import Reels
@@ -17,8 +16,6 @@ from wiretape.edge.reels import Reels
 _KEY_BYTES = 32
 _TURNS = 4
 """Times that it writes within `journal_lag_s`: a write and its sync take their time, too."""
-_SLICE = 16
-"""Pieces that are made lines of in one go, at 5 to 15 µs each."""
 
 
 class Writer:
@@ -71,66 +68,97 @@ class Writer:
         self._queue.wake.set()
 
     def _write(self) -> None:
-        lines: dict[int, tuple[Reel, list[bytes]]] = {}
-        for slot, step, value in self._slices(self._queue.pieces):
-            if slot is None:
-                self._reels.close_session(value)
-            elif not slot.closed and (reel := self._reel(slot)) is not None:
-                lines.setdefault(id(reel), (reel, []))[1].extend(self._lines(reel, slot, step, value))
-        for reel, found in lines.values():
-            self._append(reel, b"".join(found))
+        """All that waits now."""
+        left = self._queue.pieces
+        while left > 0 and (written := self._write_some()):
+            left -= written
         for reel, error, lost in self._reels.sync():
             self._stall(reel, error, lost)
         self._reels.seal_over()
 
-    def _slices(self, waiting: int) -> Iterator[tuple[Slot | None, Step, Any]]:
-        """Take it bit by bit with rests, a quarter of the lag in all: who works on keeps the loop waiting for the GIL.
+    def _write_some(self) -> int:
+        """What waits, up to the end of a session; how many pieces that were."""
+        batches, over = self._queue.take()
+        for new in self._slices([batch for batch in batches if batch.slot.take is None]):
+            for batch in new:
+                self._begin(batch.slot)
+        for some in self._slices(batches):
+            self._record(some)
+        if over is not None:
+            self._reels.close_session(over)
+            self._queue.done(1, 0)
+        return _pieces(batches) + (over is not None)
+
+    def _slices(self, batches: list[Batch]) -> Iterator[list[Batch]]:
+        """Bit by bit with rests, a quarter of the lag in all: who works on keeps the loop waiting for the GIL.
 
         A thread that wants the GIL of one that works gets it after 5 ms, and uvloop wants it for each event.
         """
-        rest_s = self._options.journal_lag_s / _TURNS * _SLICE / max(waiting, 1)
-        for begin in range(0, waiting, _SLICE):
-            if begin:
-                self._stop.wait(rest_s)
-            yield from self._queue.take(min(_SLICE, waiting - begin))
+        rest_s = self._options.journal_lag_s / _TURNS / max(_pieces(batches), 1)
+        begin = 0
+        while begin < len(batches):
+            end, count = begin, 0
+            while end < len(batches) and count < BATCH_PIECES_MAX:
+                count += len(batches[end].values)
+                end += 1
+            yield batches[begin:end]
+            begin = end
+            if begin < len(batches):
+                self._stop.wait(rest_s * count)
 
-    def _reel(self, slot: Slot) -> Reel | None:
-        """The exchange's reel; an exchange for which there is none counts as dropped."""
+    def _record(self, batches: list[Batch]) -> None:
+        lines: dict[Reel, list[bytes]] = {}
+        for batch in batches:
+            begun = self._begin(batch.slot)
+            if begun is not None:
+                lines.setdefault(begun[0], []).extend(self._lines(*begun, batch))
+        for reel, found in lines.items():
+            self._append(reel, b"".join(found))
+        self._queue.done(_pieces(batches), sum(batch.bytes for batch in batches))
+
+    def _begin(self, slot: Slot) -> tuple[Reel, Take] | None:
+        """An exchange that has begun: what its head tells is looked for from now on. None where it is not recorded.
+
+        One that cannot begin counts as dropped.
+        """
+        if slot.closed:
+            return None
+        take = None
         try:
             reel = self._reels.of(slot)
+            if slot.take is not None or id(reel) not in self._stalled:
+                take = slot.take or reel.begin(slot, self._options, self._veil)
         except Exception:  # noqa: BLE001 - the reason is kept by the reels, and the other sessions are recorded
-            self._close(slot)
-            self.dropped += 1
+            take = None
+        if take is None:
+            self._drop(slot)
             return None
-        if id(reel) in self._stalled and slot.take is None:
-            self._close(slot)
-            self.dropped += 1
-            return None
-        return reel
+        return reel, take
 
-    def _lines(self, reel: Reel, slot: Slot, step: Step, value: object) -> list[bytes]:
+    def _lines(self, reel: Reel, take: Take, batch: Batch) -> list[bytes]:
+        slot, lines = batch.slot, list[bytes]()
         try:
-            lines = self._step(reel, slot, step, value)
+            self._step(take, batch, lines)
         except OSError as error:
             self._stall(reel, error, 0)
             return []
         except Exception:  # noqa: BLE001 - whatever one exchange holds, the others are recorded
-            return self._drop(slot)
-        lines = _sifted(slot, lines, last=step in _LAST)
+            return _sifted(slot, lines, last=False) + self._drop(slot)
+        lines = _sifted(slot, lines, last=batch.step in _LAST)
         if self._held_bytes > self._options.held_bytes_max:
             return lines + self._drop(slot)
         if slot.sieve is not None and slot.sieve.taken is False:
             self.left_out += 1
             self._close(slot)
-        elif step in _LAST:
+        elif batch.step in _LAST:
             self._close(slot)
         return lines
 
-    def _step(self, reel: Reel, slot: Slot, step: Step, value: object) -> list[bytes]:
-        take = slot.take or reel.begin(slot, self._options, self._veil)
+    def _step(self, take: Take, batch: Batch, lines: list[bytes]) -> None:
+        """Lines that were made before an error are kept."""
         held = take.held_bytes
         try:
-            return step(take, value)
+            lines.extend(batch.step(take, *batch.values))
         finally:
             self._held_bytes += take.held_bytes - held
 
@@ -171,6 +199,10 @@ class Writer:
         if not self._stalled:
             self.resumed += 1
             self.reason = None
+
+
+def _pieces(batches: list[Batch]) -> int:
+    return sum([len(batch.values) for batch in batches])
 
 
 def cut(take: Take, _: object) -> list[bytes]:

@@ -134,9 +134,8 @@ def _lines(index: int, exchange: Foreign, t0_ms: int, secrets: Secrets) -> list[
     )
     take = Take(index, request, t0_ms, secrets, LIMITS)
     lines = take.sent(Chunk(exchange.request_body, 0)) + take.head(Head(exchange.status, headers, 0))
-    for at_ms, piece in _pieces(exchange, headers):
-        lines += take.chunk(Chunk(piece, at_ms * _NS_PER_MS))
-    return lines + _ended(take, exchange.how)
+    chunks = [Chunk(piece, at_ms * _NS_PER_MS) for at_ms, piece in _pieces(exchange, headers)]
+    return [*lines, *take.chunks(*chunks), *_ended(take, exchange.how)]
 
 
 def _ended(take: Take, how: How) -> list[bytes]:
