@@ -38,8 +38,8 @@ def decoded(pieces: Sequence[bytes], headers: Headers, bytes_max: int, *, whole:
 
     Raises BodyTooLarge, and DecodeFailed for a coding that is not known and for damage.
     """
-    enc = coding(headers)
-    if enc is None or not any(pieces):
+    enc = coding(headers) if any(pieces) else None
+    if enc is None:
         return Decoded(tuple(pieces), headers, None)
     plain = list(pieces)
     for inflater in _inflaters(enc, bytes_max):

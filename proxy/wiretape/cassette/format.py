@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from wiretape.cassette.forms import Fields, Keep, body_fields, frame_fields
+from wiretape.cassette.header_names import names_of
 from wiretape.cassette.ids import Aliases
 from wiretape.cassette.rules import NO_RULES, Rules
 from wiretape.exchange import Headers
@@ -32,6 +34,8 @@ STATUS_MIN, STATUS_MAX = 200, 999
 METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """A token (RFC 9110 section 5.6.2)."""
 
+_APART = b"\0"
+_HEADS_KEPT = 64
 _NO_BODY_STATUSES = frozenset({204, 304})
 _NOT_SERVED = fields.HOP_BY_HOP | {b"content-length", b"set-cookie"}
 
@@ -144,6 +148,12 @@ def may_stand(name: bytes, value: bytes) -> bool:
     return _FIELD_NAME.fullmatch(name) is not None and _FIELD_VALUE.fullmatch(value) is not None
 
 
+def all_may_stand(headers: Headers) -> bool:
+    """The same of many, in one go."""
+    values = b"\t".join([value for _, value in headers])
+    return names_of(tuple([name for name, _ in headers])).are_tokens and _FIELD_VALUE.fullmatch(values) is not None
+
+
 def render(tape: Tape, keep: Keep | None = None) -> Iterator[bytes]:
     """The lines of a sealed file: in request order, numbered from 1, ids aliased. The same Tape, the same bytes."""
     ordered = sorted(tape.interactions, key=lambda interaction: interaction.index)
@@ -200,7 +210,7 @@ def header_line(header: Header, ids: dict[str, str] | None = None) -> bytes:
 def request_line(interaction: Interaction, aliases: Aliases, keep: Keep | None = None) -> bytes:
     """The `req` line."""
     line: Fields = {"k": "req", "i": interaction.index, "ss": interaction.session, "m": interaction.method}
-    line |= {"u": aliases.encode(interaction.target), "h": _pairs(interaction.request_headers, aliases)}
+    line |= {"u": aliases.encode(interaction.target), "h": _again(interaction.request_headers, aliases)}
     return encode(line | _coding(interaction.request_enc) | body_fields(interaction.request_body, aliases, keep))
 
 
@@ -246,8 +256,23 @@ def frames_of(interaction: Interaction) -> Iterator[bytes]:
         start += length
 
 
-def _pairs(headers: Headers, aliases: Aliases) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), aliases.encode(value.decode("latin-1"))) for name, value in headers]
+def _pairs(headers: Headers, aliases: Aliases) -> Sequence[tuple[str, str]]:
+    """All in one go: NUL, which may not stand in a field, keeps them apart."""
+    if not headers:
+        return ()
+    names = _APART.join([name for name, _ in headers]).decode("latin-1").split("\0")
+    values = aliases.encode(_APART.join([value for _, value in headers]).decode("latin-1")).split("\0")
+    return [*zip(names, values, strict=True)]
+
+
+def _again(headers: Headers, aliases: Aliases) -> object:
+    """The same of a request: clients repeat their fields."""
+    return _pairs(headers, aliases) if aliases.table else _without_aliases(headers)
+
+
+@lru_cache(_HEADS_KEPT)
+def _without_aliases(headers: Headers) -> Raw:
+    return Raw(msgspec.json.encode(_pairs(headers, Aliases())))
 
 
 def _coding(enc: str | None) -> Fields:

@@ -84,7 +84,7 @@ _PLAIN_KEYWORDS = [look.keyword for look in LOOKS if not _RARE_LETTER.search(loo
 
 def likely(data: bytes) -> list[Look]:
     """The looks whose keyword occurs; nearly always none, so that no pattern need be tried."""
-    if _ANY_KEYWORD.search(data) is None and not any(keyword in data for keyword in _PLAIN_KEYWORDS):
+    if _ANY_KEYWORD.search(data) is None and not any(map(data.__contains__, _PLAIN_KEYWORDS)):
         return []
     return [look for look in LOOKS if look.keyword in data]
 

@@ -28,12 +28,14 @@ from wiretape.cassette.format import (
     STATUS_MIN,
     Ended,
     Interaction,
+    all_may_stand,
     end_line,
     may_stand,
     request_line,
     response_line,
 )
 from wiretape.cassette.forms import Keep
+from wiretape.cassette.header_names import forwarded
 from wiretape.cassette.ids import Aliases
 from wiretape.cassette.redact import Redactor
 from wiretape.cassette.secrets import Secrets
@@ -41,7 +43,7 @@ from wiretape.cassette.stream import Stream
 from wiretape.cassette.veil import Cleaner, Veil
 from wiretape.errors import BodyTooLarge, CassetteError
 from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
-from wiretape.wire.headers import end_to_end, is_event_stream, value
+from wiretape.wire.headers import is_event_stream, value
 
 _NO_ALIASES = Aliases()
 _NS_PER_MS = 1_000_000
@@ -79,7 +81,10 @@ def redacted_target(target: str, redactor: Cleaner) -> str:
 
 def stored_headers(headers: Headers, redactor: Cleaner) -> Headers:
     """The fields as they are stored: end to end, redacted, and only what a header may hold."""
-    return tuple(field for field in redactor.headers(end_to_end(headers)) if may_stand(*field))
+    fields = redactor.headers(forwarded(headers))
+    if all_may_stand(fields):
+        return fields
+    return tuple(field for field in fields if may_stand(*field))
 
 
 def redactor_for(request: Request, shared: Secrets) -> Redactor:
@@ -133,10 +138,14 @@ class Take:
         """The response's head."""
         if not STATUS_MIN <= head.status <= STATUS_MAX:
             raise CassetteError(f"The status {head.status} is no final status of HTTP; the exchange is not stored.")
-        request = self._request_line(goes_on=True)
+        request = self._request_line(goes_on=not self._has_ended())
+        self._head = head
+        if not is_event_stream(head.headers):
+            self._redactor.learn(forwarded(head.headers))
+            self._so_far = replace(self._so_far, status=head.status)
+            return request
         headers = stored_headers(head.headers, self._cleaner)
         self._so_far = replace(self._so_far, status=head.status, headers=headers)
-        self._head = head
         if not is_event_stream(headers) or value(headers, b"content-encoding") is not None:
             return request
         self._stream = self._begun_stream()
@@ -197,6 +206,11 @@ class Take:
         line = request_line(replace(self._so_far, request_body=body), _NO_ALIASES, self._keep)
         self._written_bytes = sum(map(len, self._sent)) if len(so_far) == len(came.body) else 0
         return [line]
+
+    def _has_ended(self) -> bool:
+        """Whether the request's body is surely there to its end: all that its length announced has come."""
+        announced = value(self._request.headers, b"content-length") if self._sent else "0"
+        return announced is not None and announced == str(sum(map(len, self._sent)))
 
     def _settled(self, body: bytes) -> bytes:
         """Up to where a secret may have begun that goes on behind it."""

@@ -13,11 +13,13 @@ alone, so redacting twice is redacting once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import partial
 
 from wiretape.cassette import places
 from wiretape.cassette.edits import Edit, Found, apart, applied
+from wiretape.cassette.glance import Glance
+from wiretape.cassette.header_names import URL_FIELDS, names_of
 from wiretape.cassette.inside import begins_in as name_begins
 from wiretape.cassette.inside import begun as begun_field
 from wiretape.cassette.inside import in_fields, in_urls, tells
@@ -26,7 +28,7 @@ from wiretape.cassette.looks import begins_in as look_begins
 from wiretape.cassette.looks import begun as begun_look
 from wiretape.cassette.multipart import field, split
 from wiretape.cassette.secrets import Memory, Secrets
-from wiretape.cassette.spelling import PLACEHOLDER, Known, holds, in_text
+from wiretape.cassette.spelling import PLACEHOLDER, Known, fold, holds, in_text, may_hold_escapes
 from wiretape.cassette.spelling import begun as begun_spelling
 from wiretape.cassette.spelling import begun_in as spelling_in
 from wiretape.exchange import Headers
@@ -37,7 +39,6 @@ _MARKS = (b'"', b"=", b"%3", b"u003")
 """One of them stands before every value that a name tells."""
 _FRAGMENT = re.compile(rb"#(?![0-9]+\}\})")
 """A placeholder has a `#` of its own."""
-_URL_FIELDS = frozenset({b"location", b"content-location", b"referer"})
 _NOT_LASTING = frozenset({"cookie", "setcookie"})
 """A cookie holds words as well, such as `theme=dark`; the next request that needs it brings it again."""
 
@@ -58,29 +59,43 @@ class Redactor:
         self._also = also
         self._joined: tuple[tuple[Known, ...], tuple[Known, ...]] = ((), ())
         self._known = also
+        self._seen: tuple[tuple[Known, ...], Glance | None, tuple[Known, ...]] = ((), None, ())
         for kind, value in shared.rules.heads(target, headers):
             shared.learn(kind, value, *(() if kind in _NOT_LASTING else (shared.lasting,)), self._own)
         shared.begun = True
 
     def target(self, target: bytes) -> bytes:
         """Path and query: secret parameters by name, then everything known or of a telling look."""
-        return self.text(self._url(target))
+        return self.text(self._url(target) if b"?" in target or b"#" in target else target)
 
     def headers(self, headers: Headers) -> Headers:
         """Header fields, in the same order; one whose name holds a secret is left out."""
-        kinds = [self._shared.rules.header_kind(name, value) for name, value in headers]
-        for kind, (_, value) in zip(kinds, headers, strict=True):
-            if kind is not None and value:
-                self._learn(kind, value)
-        if self._are_plain(headers, kinds):
-            fields = zip(headers, kinds, strict=True)
-            return tuple(
-                [(name, value if kind is None else self._stored(kind, value)) for (name, value), kind in fields]
-            )
+        names = tuple([name for name, _ in headers])
+        kinds = self.learn(headers)
+        if self._shared.plain_heads.get(headers) == self.known or self._are_plain(headers, names, kinds):
+            self._shared.keep_plain(headers, self.known)
+            fields = list(headers)
+            for at, kind in kinds.items():
+                fields[at] = headers[at][0], self._stored(kind, headers[at][1])
+            return tuple(fields)
         return tuple((name, self._header(name, value)) for name, value in headers if not self._is_secret(name))
+
+    def learn(self, headers: Headers) -> dict[int, str]:
+        """Know what stands in header fields of telling names; where those stand, and of what type they are."""
+        found: dict[int, str] = {}
+        for at in self._shared.rules.telling(tuple([name for name, _ in headers])):
+            kind = self._shared.rules.header_kind(*headers[at])
+            if kind is not None:
+                found[at] = kind
+        for at, kind in found.items():
+            if headers[at][1]:
+                self._learn(kind, headers[at][1])
+        return found
 
     def body(self, body: bytes, headers: Headers) -> bytes:
         """A whole body, content-decoded; `headers` tell its media type."""
+        if not body:
+            return body
         media = media_type(headers)
         if media == _FORM:
             body = self._query(body)
@@ -135,23 +150,34 @@ class Redactor:
 
     def is_plain(self, data: bytes) -> bool:
         """Whether it is known without a search that `text` changes nothing: no name, look or secret stands there."""
-        return not (self._shared.rules.are_any or tells(data) or suspects(data, self.known))
+        if self._shared.rules.are_any:
+            return False
+        glance = self._shared.glance()
+        if glance.sees(data) or (may_hold_escapes(data) and glance.sees(fold(data))):
+            return not (tells(data) or suspects(data, self.known))
+        return not holds(data, self._unseen(glance))
+
+    def _unseen(self, glance: Glance) -> tuple[Known, ...]:
+        """The secrets that a glance does not see."""
+        known = self.known
+        if self._seen[0] is not known or self._seen[1] is not glance:
+            self._seen = known, glance, glance.others(known)
+        return self._seen[2]
 
     def may_change(self, data: bytes) -> bool:
         """Whether there is anything in this text that a pass may find."""
         return self._shared.rules.are_any or any(mark in data for mark in _MARKS) or suspects(data, self.known)
 
-    def _are_plain(self, headers: Headers, kinds: Sequence[str | None]) -> bool:
+    def _are_plain(self, headers: Headers, names: tuple[bytes, ...], kinds: Container[int]) -> bool:
         """Whether no name holds a secret, and no value but those of these kinds; all in one go.
 
         NUL, which is part of nothing that is looked for, keeps apart what stands in different fields.
         """
-        names = [name for name, _ in headers]
-        folded = b"\0".join(names).lower()
-        if not _URL_FIELDS.isdisjoint(folded.split(b"\0")) or any(one.value.lower() in folded for one in self.known):
+        told = names_of(names)
+        if told.hold_urls or any(one.value.lower() in told.folded for one in self.known):
             return False
-        values = [value for (_, value), kind in zip(headers, kinds, strict=True) if kind is None]
-        text = b"\0".join(names + values)
+        values = [value for at, (_, value) in enumerate(headers) if at not in kinds]
+        text = b"\0".join([told.joined, *values])
         return b"\n" not in text and self.is_plain(text)
 
     def _is_secret(self, name: bytes) -> bool:
@@ -165,7 +191,7 @@ class Redactor:
         kind = self._shared.rules.header_kind(name, value)
         if kind is not None:
             return self._stored(kind, value)
-        return self.text(self._url(value) if name.lower() in _URL_FIELDS else value)
+        return self.text(self._url(value) if name.lower() in URL_FIELDS else value)
 
     def _url(self, url: bytes) -> bytes:
         rest, *fragment = _FRAGMENT.split(url, maxsplit=1)
@@ -227,7 +253,7 @@ class Redactor:
         return self._known
 
 
-def suspects(data: bytes, secrets: Iterable[Known]) -> bool:
+def suspects(data: bytes, secrets: Sequence[Known]) -> bool:
     """Whether one of these secrets, or something of a telling look, may stand in this text."""
     return bool(likely(data)) or holds(data, secrets)
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import re2
 from msgspec import Struct
 
 from wiretape.cassette.edits import Found
+from wiretape.cassette.header_names import LISTS_KEPT
 from wiretape.cassette.json_paths import JsonPath, at_paths, parse_path
 from wiretape.cassette.places import header_kind, heads, parameter_kind, plain
 from wiretape.exchange import Headers
@@ -75,11 +77,10 @@ class RedactRules:
         self._parameters = frozenset(name.lower().encode() for name in options.query)
         self._paths: tuple[JsonPath, ...] = tuple(map(parse_path, options.json))
         self._patterns = tuple(map(_compiled, options.patterns))
-
-    @property
-    def are_any(self) -> bool:
+        self.are_any = bool(self._headers or self._parameters or self._paths or self._patterns)
         """Whether there is a rule that does not always hold."""
-        return bool(self._headers or self._parameters or self._paths or self._patterns)
+        self.telling = lru_cache(LISTS_KEPT)(self._telling)
+        """Where those of some header names stand whose values are secrets."""
 
     @property
     def spans_deltas(self) -> bool:
@@ -95,9 +96,13 @@ class RedactRules:
         known = parameter_kind(name)
         return known or ("query" if self._parameters and plain(name).lower() in self._parameters else None)
 
+    def _telling(self, names: tuple[bytes, ...]) -> tuple[int, ...]:
+        return tuple(at for at, name in enumerate(names) if self.header_kind(name, b"") is not None)
+
     def heads(self, target: bytes, headers: Headers) -> Iterator[tuple[str, bytes]]:
         """(type, value) of each secret in a request's head."""
-        return heads(target, headers, self.header_kind, self.parameter_kind)
+        told = [headers[at] for at in self.telling(tuple([name for name, _ in headers]))]
+        return heads(target, tuple(told), self.header_kind, self.parameter_kind)
 
     def in_json(self, data: bytes) -> Iterator[Found]:
         """What stands at the JSON paths in a body or a frame, in order."""

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TypeVar
 
+from wiretape.cassette.glance import NO_SECRETS, Glance
 from wiretape.cassette.places import credentials
 from wiretape.cassette.redact_rules import NO_RULES, RedactOptions, RedactRules
 from wiretape.cassette.spelling import PLACEHOLDER, Known, is_telling, known
+from wiretape.exchange import Headers
 
 __all__ = ["PLACEHOLDER", "Memory", "Secrets", "unnumbered"]
 
@@ -16,6 +18,9 @@ _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 _LATE_FACTOR = 8
+_HEADS_KEPT = 64
+_PATIENCE = 50
+"""Glances without a change, before the automaton is made anew."""
 _IDENTITIES = frozenset({"org", "project"})
 """Who, not a credential: redacted in its header, but a slug such as `acme` is not looked for elsewhere."""
 
@@ -72,8 +77,28 @@ class Secrets:
         self.begun = begun
         self.lookbacks_passed = 0
         """Times a bound let go what might have begun a secret (`withheld`)."""
+        self.plain_heads: dict[Headers, tuple[Known, ...]] = {}
+        """Fields that held none of these secrets, nor anything else but by their names: clients repeat theirs."""
+        self._glance = NO_SECRETS
+        self._glance_of: tuple[Known, ...] = ()
+        self._glances = 0
         self._counts: dict[str, int] = {}
         self._placeholders: dict[bytes, bytes] = {}
+
+    def keep_plain(self, headers: Headers, known: tuple[Known, ...]) -> None:
+        """Remember that these fields hold none of these secrets; bounded to the last."""
+        self.plain_heads.pop(headers, None)
+        self.plain_heads[headers] = known
+        _bound(self.plain_heads, _HEADS_KEPT)
+
+    def glance(self) -> Glance:
+        """What looks for all that lasts at once; made when that has not changed for some glances, as it takes long."""
+        if self._glance_of is not self.lasting.known:
+            self._glance_of, self._glance, self._glances = self.lasting.known, NO_SECRETS, 0
+        self._glances += 1
+        if self._glances == _PATIENCE and self._glance_of:
+            self._glance = Glance(self._glance_of)
+        return self._glance
 
     def go_on(self, before: Secrets) -> None:
         """Begin with what another knew at its end, and with its placeholders: the next part of one recording does."""

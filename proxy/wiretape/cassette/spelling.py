@@ -97,12 +97,12 @@ def known(value: bytes, placeholder: bytes) -> Known:
 
 def fold(data: bytes) -> bytes:
     """The text with its escapes undone."""
-    return _ESCAPE.sub(_plain, data) if _may_hold_escapes(data) else data
+    return _ESCAPE.sub(_plain, data) if may_hold_escapes(data) else data
 
 
-def holds(data: bytes, secrets: Iterable[Known]) -> bool:
+def holds(data: bytes, secrets: Sequence[Known]) -> bool:
     """Whether one of them may stand in this text."""
-    folded = fold(data)
+    folded = fold(data) if secrets else data
     return any(any(map(folded.__contains__, secret.probes)) for secret in secrets)
 
 
@@ -132,7 +132,7 @@ def begun(data: bytes, secrets: Iterable[Known]) -> int:
     return len(whole)
 
 
-def begun_in(data: bytes, secrets: Iterable[Known]) -> int | None:
+def begun_in(data: bytes, secrets: Sequence[Known]) -> int | None:
     """The same of one line; None where one of them may stand in it."""
     if _may_break(data):
         return None if holds(data, secrets) else begun(data, secrets)
@@ -211,7 +211,7 @@ class _Origin:
     def __init__(self, text: bytes) -> None:
         self._folded, self._text = [0, 0], [0, 0]
         shift = 0
-        for match in _ESCAPE.finditer(text) if _may_hold_escapes(text) else ():
+        for match in _ESCAPE.finditer(text) if may_hold_escapes(text) else ():
             start = match.start() - shift
             shift += len(match[0]) - len(_plain(match))
             self._folded += (start, match.end() - shift)
@@ -231,7 +231,8 @@ class _Origin:
         return self._text[border - 1] + at - self._folded[border - 1]
 
 
-def _may_hold_escapes(data: bytes) -> bool:
+def may_hold_escapes(data: bytes) -> bool:
+    """Whether the folded text may be another."""
     return b"%" in data or b"\\" in data or data.count(b"data:") > 1
 
 

@@ -43,12 +43,27 @@ class Slot:
 
 
 class Batch(Struct):
-    """Pieces of one exchange that follow each other and are handled in one step."""
+    """Pieces of one exchange that follow each other."""
 
     slot: Slot
-    step: Step
-    values: list[Any]
-    bytes: int
+    calls: list[tuple[Step, list[Any]]] = []
+    """What is made of them; pieces of a body that follow each other are handled in one call."""
+    pieces: int = 0
+    bytes: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether handling more would hold the interpreter for too long."""
+        return self.pieces >= BATCH_PIECES_MAX or self.bytes >= _BATCH_BYTES_MAX
+
+    def add(self, step: Step, value: object, size: int) -> None:
+        """One more piece."""
+        if step is Take.chunks and self.calls and self.calls[-1][0] is step:
+            self.calls[-1][1].append(value)
+        else:
+            self.calls.append((step, [value]))
+        self.pieces += 1
+        self.bytes += size
 
 
 class Queue:
@@ -96,23 +111,15 @@ class Queue:
             if slot is None:
                 name = value
                 break
-            _add(batches.setdefault(slot, []), slot, step, value, size)
+            of_slot = batches.get(slot)
+            if of_slot is None:
+                of_slot = batches[slot] = [Batch(slot)]
+            elif of_slot[-1].is_full:
+                of_slot.append(Batch(slot))
+            of_slot[-1].add(step, value, size)
         return [batch for one in batches.values() for batch in one], name
 
     def done(self, pieces: int, size: int) -> None:
         """So many pieces of so many bytes need no room any more."""
         self._done += pieces
         self._done_bytes += size
-
-
-def _add(batches: list[Batch], slot: Slot, step: Step, value: object, size: int) -> None:
-    last = batches[-1] if batches else None
-    if last is not None and step is last.step is Take.chunks and _has_room(last):
-        last.values.append(value)
-        last.bytes += size
-    else:
-        batches.append(Batch(slot, step, [value], size))
-
-
-def _has_room(batch: Batch) -> bool:
-    return len(batch.values) < BATCH_PIECES_MAX and batch.bytes < _BATCH_BYTES_MAX

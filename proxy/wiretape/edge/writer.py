@@ -12,6 +12,7 @@ from wiretape.edge.pieces import BATCH_PIECES_MAX, Batch, Queue, Slot
 from wiretape.edge.record_options import RecordOptions
 from wiretape.edge.reel import END_LINE, Reel
 from wiretape.edge.reels import Reels
+from wiretape.errors import Overloaded
 
 _KEY_BYTES = 32
 _TURNS = 4
@@ -87,24 +88,22 @@ class Writer:
         if over is not None:
             self._reels.close_session(over)
             self._queue.done(1, 0)
-        return _pieces(batches) + (over is not None)
+        return sum([batch.pieces for batch in batches]) + (over is not None)
 
     def _slices(self, batches: list[Batch]) -> Iterator[list[Batch]]:
         """Bit by bit with rests, a quarter of the lag in all: who works on keeps the loop waiting for the GIL.
 
         A thread that wants the GIL of one that works gets it after 5 ms, and uvloop wants it for each event.
         """
-        rest_s = self._options.journal_lag_s / _TURNS / max(_pieces(batches), 1)
-        begin = 0
-        while begin < len(batches):
-            end, count = begin, 0
-            while end < len(batches) and count < BATCH_PIECES_MAX:
-                count += len(batches[end].values)
-                end += 1
-            yield batches[begin:end]
-            begin = end
-            if begin < len(batches):
-                self._stop.wait(rest_s * count)
+        rest_s = self._options.journal_lag_s / _TURNS / max(sum([batch.pieces for batch in batches]), 1)
+        begin = pieces = 0
+        for end, batch in enumerate(batches, 1):
+            pieces += batch.pieces
+            if pieces >= BATCH_PIECES_MAX or end == len(batches):
+                yield batches[begin:end]
+                if end < len(batches):
+                    self._stop.wait(rest_s * pieces)
+                begin, pieces = end, 0
 
     def _record(self, batches: list[Batch]) -> None:
         lines: dict[Reel, list[bytes]] = {}
@@ -114,7 +113,7 @@ class Writer:
                 lines.setdefault(begun[0], []).extend(self._lines(*begun, batch))
         for reel, found in lines.items():
             self._append(reel, b"".join(found))
-        self._queue.done(_pieces(batches), sum(batch.bytes for batch in batches))
+        self._queue.done(sum([batch.pieces for batch in batches]), sum([batch.bytes for batch in batches]))
 
     def _begin(self, slot: Slot) -> tuple[Reel, Take] | None:
         """An exchange that has begun: what its head tells is looked for from now on. None where it is not recorded.
@@ -138,29 +137,31 @@ class Writer:
     def _lines(self, reel: Reel, take: Take, batch: Batch) -> list[bytes]:
         slot, lines = batch.slot, list[bytes]()
         try:
-            self._step(take, batch, lines)
+            self._steps(take, batch, lines)
         except OSError as error:
             self._stall(reel, error, 0)
             return []
         except Exception:  # noqa: BLE001 - whatever one exchange holds, the others are recorded
             return _sifted(slot, lines, last=False) + self._drop(slot)
-        lines = _sifted(slot, lines, last=batch.step in _LAST)
-        if self._held_bytes > self._options.held_bytes_max:
-            return lines + self._drop(slot)
+        is_last = batch.calls[-1][0] in _LAST
+        lines = _sifted(slot, lines, last=is_last)
         if slot.sieve is not None and slot.sieve.taken is False:
             self.left_out += 1
-            self._close(slot)
-        elif batch.step in _LAST:
+            is_last = True
+        if is_last:
             self._close(slot)
         return lines
 
-    def _step(self, take: Take, batch: Batch, lines: list[bytes]) -> None:
-        """Lines that were made before an error are kept."""
-        held = take.held_bytes
+    def _steps(self, take: Take, batch: Batch, lines: list[bytes]) -> None:
+        """Make the lines; those that were made before an error are kept. Raises Overloaded where too much is held."""
+        before = self._held_bytes - take.held_bytes
         try:
-            lines.extend(batch.step(take, *batch.values))
+            for step, values in batch.calls:
+                lines.extend(step(take, *values))
+                if before + take.held_bytes > self._options.held_bytes_max:
+                    raise Overloaded(f"{self._options.held_bytes_max} bytes of bodies are held (record.held_bytes_max)")
         finally:
-            self._held_bytes += take.held_bytes - held
+            self._held_bytes = before + take.held_bytes
 
     def _drop(self, slot: Slot) -> list[bytes]:
         """Close an exchange that cannot be recorded."""
@@ -199,10 +200,6 @@ class Writer:
         if not self._stalled:
             self.resumed += 1
             self.reason = None
-
-
-def _pieces(batches: list[Batch]) -> int:
-    return sum([len(batch.values) for batch in batches])
 
 
 def cut(take: Take, _: object) -> list[bytes]:

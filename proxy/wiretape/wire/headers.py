@@ -30,8 +30,11 @@ def values(headers: Headers, name: bytes) -> list[str]:
 
 def value(headers: Headers, name: bytes) -> str | None:
     """The first value of a field, or None; `name` in lower case."""
-    found = values(headers, name)
-    return found[0] if found else None
+    size = len(name)
+    for key, text in headers:
+        if len(key) == size and key.lower() == name:
+            return text.decode("latin-1")
+    return None
 
 
 def has(headers: Headers, name: bytes) -> bool:
