@@ -141,7 +141,7 @@ class Take:
         request = self._request_line(goes_on=not self._has_ended())
         self._head = head
         if not is_event_stream(head.headers):
-            self._redactor.learn(forwarded(head.headers))
+            self._redactor.meet(forwarded(head.headers))
             self._so_far = replace(self._so_far, status=head.status)
             return request
         headers = stored_headers(head.headers, self._cleaner)

@@ -71,7 +71,7 @@ class Redactor:
     def headers(self, headers: Headers) -> Headers:
         """Header fields, in the same order; one whose name holds a secret is left out."""
         names = tuple([name for name, _ in headers])
-        kinds = self.learn(headers)
+        kinds = self._kinds(headers)
         if self._shared.plain_heads.get(headers) == self.known or self._are_plain(headers, names, kinds):
             self._shared.keep_plain(headers, self.known)
             fields = list(headers)
@@ -80,7 +80,14 @@ class Redactor:
             return tuple(fields)
         return tuple((name, self._header(name, value)) for name, value in headers if not self._is_secret(name))
 
-    def learn(self, headers: Headers) -> dict[int, str]:
+    def meet(self, headers: Headers) -> None:
+        """Know what `headers` would, and number it, without making anything of it yet."""
+        if names_of(tuple([name for name, _ in headers])).hold_urls:
+            self.headers(headers)
+        for at, kind in self._kinds(headers).items():
+            self._stored(kind, headers[at][1])
+
+    def _kinds(self, headers: Headers) -> dict[int, str]:
         """Know what stands in header fields of telling names; where those stand, and of what type they are."""
         found: dict[int, str] = {}
         for at in self._shared.rules.telling(tuple([name for name, _ in headers])):
