@@ -123,6 +123,8 @@ class Take:
         self._sent: list[bytes] = []
         self._written_bytes = -1
         self._head: Head | None = None
+        self._known = self._redactor.known
+        """What was looked for in the response's head."""
         self._stream: Stream | None = None
         self._pieces: list[bytes] = []
         self._times = array("Q")
@@ -140,12 +142,9 @@ class Take:
             raise CassetteError(f"The status {head.status} is no final status of HTTP; the exchange is not stored.")
         request = self._request_line(goes_on=not self._has_ended())
         self._head = head
-        if not is_event_stream(head.headers):
-            self._redactor.meet(forwarded(head.headers))
-            self._so_far = replace(self._so_far, status=head.status)
-            return request
         headers = stored_headers(head.headers, self._cleaner)
         self._so_far = replace(self._so_far, status=head.status, headers=headers)
+        self._known = self._redactor.known
         if not is_event_stream(headers) or value(headers, b"content-encoding") is not None:
             return request
         self._stream = self._begun_stream()
@@ -200,12 +199,21 @@ class Take:
             self._so_far,
             session=self._request.session,
             target=redacted_target(self._request.target, self._cleaner),
-            request_headers=stored_headers(came.headers, self._cleaner),
+            request_headers=self._stored_head(came.headers),
             request_enc=came.enc,
         )
         line = request_line(replace(self._so_far, request_body=body), _NO_ALIASES, self._keep)
         self._written_bytes = sum(map(len, self._sent)) if len(so_far) == len(came.body) else 0
         return [line]
+
+    def _stored_head(self, headers: Headers) -> Headers:
+        """Without a veil a head is worked out once, and remembered."""
+        stored = self._redactor.head(headers) if self._veil is None else None
+        if stored is None:
+            stored = stored_headers(headers, self._cleaner)
+            if self._veil is None:
+                self._redactor.keep_head(headers, forwarded(headers), stored)
+        return stored
 
     def _has_ended(self) -> bool:
         """Whether the request's body is surely there to its end: all that its length announced has come."""
@@ -221,10 +229,12 @@ class Take:
         """The response and the end of an exchange whose body was held."""
         whole = self._so_far.how is Ended.COMPLETE
         came = decoded(self._pieces, head.headers, self._limits.body_bytes_max, whole=whole)
-        if is_event_stream(came.headers) and came.enc is not None:
+        if came.enc is not None and is_event_stream(came.headers):
             return self._compressed_stream(came)
         body = self._cleaner.body(came.body, came.headers)  # first: what it tells may stand in a header, too
-        headers = stored_headers(came.headers, self._cleaner)
+        headers = self._so_far.headers
+        if came.enc is not None or self._redactor.known is not self._known:
+            headers = stored_headers(came.headers, self._cleaner)
         sizes = fitted([len(piece) for piece in came.pieces], [(0, len(came.body), len(body))])
         done = replace(self._so_far, headers=headers, body=body, enc=came.enc, chunks=self._gaps(sizes))
         return [response_line(done, _NO_ALIASES, self._keep), end_line(done, len(body), done.sha)]

@@ -27,7 +27,7 @@ from wiretape.cassette.looks import Look, likely
 from wiretape.cassette.looks import begins_in as look_begins
 from wiretape.cassette.looks import begun as begun_look
 from wiretape.cassette.multipart import field, split
-from wiretape.cassette.secrets import Memory, Secrets
+from wiretape.cassette.secrets import Memory, Secrets, StoredHead
 from wiretape.cassette.spelling import PLACEHOLDER, Known, fold, holds, in_text, may_hold_escapes
 from wiretape.cassette.spelling import begun as begun_spelling
 from wiretape.cassette.spelling import begun_in as spelling_in
@@ -72,20 +72,28 @@ class Redactor:
         """Header fields, in the same order; one whose name holds a secret is left out."""
         names = tuple([name for name, _ in headers])
         kinds = self._kinds(headers)
-        if self._shared.plain_heads.get(headers) == self.known or self._are_plain(headers, names, kinds):
-            self._shared.keep_plain(headers, self.known)
+        if self._are_plain(headers, names, kinds):
             fields = list(headers)
             for at, kind in kinds.items():
                 fields[at] = headers[at][0], self._stored(kind, headers[at][1])
             return tuple(fields)
         return tuple((name, self._header(name, value)) for name, value in headers if not self._is_secret(name))
 
-    def meet(self, headers: Headers) -> None:
-        """Know what `headers` would, and number it, without making anything of it yet."""
-        if names_of(tuple([name for name, _ in headers])).hold_urls:
-            self.headers(headers)
-        for at, kind in self._kinds(headers).items():
-            self._stored(kind, headers[at][1])
+    def head(self, headers: Headers) -> Headers | None:
+        """How these fields of a request were stored, where they were seen lately and nothing has changed since."""
+        head = self._shared.heads.get(headers)
+        if head is None or head.known != self.known:
+            return None
+        is_same = all(self._stored(kind, value) == head.stored[at][1] for at, kind, value in head.replaced)
+        return head.stored if is_same else None
+
+    def keep_head(self, headers: Headers, fields: Headers, stored: Headers) -> None:
+        """Remember how those `fields` of a request's that are forwarded are stored, unless it is no simple matter."""
+        kinds = self._kinds(fields)
+        changed = [at for at, (field, one) in enumerate(zip(fields, stored, strict=False)) if field != one]
+        if len(fields) == len(stored) and kinds.keys() >= set(changed):
+            replaced = tuple((at, kinds[at], fields[at][1]) for at in changed)
+            self._shared.keep_head(headers, StoredHead(self.known, replaced, stored))
 
     def _kinds(self, headers: Headers) -> dict[int, str]:
         """Know what stands in header fields of telling names; where those stand, and of what type they are."""

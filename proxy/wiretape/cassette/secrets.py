@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TypeVar
 
+from msgspec import Struct
+
 from wiretape.cassette.glance import NO_SECRETS, Glance
 from wiretape.cassette.places import credentials
 from wiretape.cassette.redact_rules import NO_RULES, RedactOptions, RedactRules
@@ -17,8 +19,10 @@ __all__ = ["PLACEHOLDER", "Memory", "Secrets", "unnumbered"]
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
-_LATE_FACTOR = 8
+Replaced = tuple[int, str, bytes]
+"""A field that its name tells: its place, the secret's type, and its value."""
 _HEADS_KEPT = 64
+_LATE_FACTOR = 8
 _PATIENCE = 50
 """Glances without a change, before the automaton is made anew."""
 _IDENTITIES = frozenset({"org", "project"})
@@ -58,6 +62,14 @@ class Memory:
         self.known = tuple(chain.from_iterable(self._learned.values()))
 
 
+class StoredHead(Struct, frozen=True):
+    """How the fields of a request's head are stored, as long as the same is looked for."""
+
+    known: tuple[Known, ...]
+    replaced: tuple[Replaced, ...]
+    stored: Headers
+
+
 class Secrets:
     """The placeholders of a recording or a session, and what lasts in it: the keys that its requests came with.
 
@@ -77,19 +89,19 @@ class Secrets:
         self.begun = begun
         self.lookbacks_passed = 0
         """Times a bound let go what might have begun a secret (`withheld`)."""
-        self.plain_heads: dict[Headers, tuple[Known, ...]] = {}
-        """Fields that held none of these secrets, nor anything else but by their names: clients repeat theirs."""
+        self.heads: dict[Headers, StoredHead] = {}
+        """By the fields as they came: clients repeat theirs."""
         self._glance = NO_SECRETS
         self._glance_of: tuple[Known, ...] = ()
         self._glances = 0
         self._counts: dict[str, int] = {}
         self._placeholders: dict[bytes, bytes] = {}
 
-    def keep_plain(self, headers: Headers, known: tuple[Known, ...]) -> None:
-        """Remember that these fields hold none of these secrets; bounded to the last."""
-        self.plain_heads.pop(headers, None)
-        self.plain_heads[headers] = known
-        _bound(self.plain_heads, _HEADS_KEPT)
+    def keep_head(self, headers: Headers, head: StoredHead) -> None:
+        """Remember a head; bounded to the last, each no longer than a head may be."""
+        self.heads.pop(headers, None)
+        self.heads[headers] = head
+        _bound(self.heads, _HEADS_KEPT)
 
     def glance(self) -> Glance:
         """What looks for all that lasts at once; made when that has not changed for some glances, as it takes long."""
