@@ -46,6 +46,7 @@ from wiretape.exchange import Chunk, Ending, Head, Headers, How, Request
 from wiretape.wire.headers import is_event_stream, value
 
 _NO_ALIASES = Aliases()
+_NUMBERED = b'{"k":"req","i":%d%b'
 _NS_PER_MS = 1_000_000
 _NOT_IN_TARGET = re.compile(rb"[\x00-\x20\x7f]")
 _ENDED = {
@@ -190,7 +191,13 @@ class Take:
 
         While it may go on, what may begin a secret at its end is not written, and all is written again.
         """
-        if METHOD.fullmatch(self._request.method) is None:
+        request = self._request
+        asked = request.session, request.method, request.target
+        head = None if self._sent or self._veil is not None else self._redactor.head(request.headers)
+        if head is not None and asked in head.lines:
+            self._written_bytes = 0
+            return [_NUMBERED % (self._so_far.index, head.lines[asked])]
+        if METHOD.fullmatch(request.method) is None:
             raise CassetteError("The method is no token of HTTP; the exchange is not stored.")
         came = decoded(self._sent, self._request.headers, self._limits.body_bytes_max)
         so_far = self._settled(came.body) if goes_on else came.body
@@ -204,15 +211,18 @@ class Take:
         )
         line = request_line(replace(self._so_far, request_body=body), _NO_ALIASES, self._keep)
         self._written_bytes = sum(map(len, self._sent)) if len(so_far) == len(came.body) else 0
+        if head is not None and self._so_far.target == request.target:
+            head.keep(asked, line[len(_NUMBERED % (self._so_far.index, b"")) :])
         return [line]
 
     def _stored_head(self, headers: Headers) -> Headers:
         """Without a veil a head is worked out once, and remembered."""
-        stored = self._redactor.head(headers) if self._veil is None else None
-        if stored is None:
-            stored = stored_headers(headers, self._cleaner)
-            if self._veil is None:
-                self._redactor.keep_head(headers, forwarded(headers), stored)
+        head = self._redactor.head(headers) if self._veil is None else None
+        if head is not None:
+            return head.stored
+        stored = stored_headers(headers, self._cleaner)
+        if self._veil is None:
+            self._redactor.keep_head(headers, forwarded(headers), stored)
         return stored
 
     def _has_ended(self) -> bool:

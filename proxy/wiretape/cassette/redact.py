@@ -79,13 +79,13 @@ class Redactor:
             return tuple(fields)
         return tuple((name, self._header(name, value)) for name, value in headers if not self._is_secret(name))
 
-    def head(self, headers: Headers) -> Headers | None:
+    def head(self, headers: Headers) -> StoredHead | None:
         """How these fields of a request were stored, where they were seen lately and nothing has changed since."""
         head = self._shared.heads.get(headers)
         if head is None or head.known != self.known:
             return None
         is_same = all(self._stored(kind, value) == head.stored[at][1] for at, kind, value in head.replaced)
-        return head.stored if is_same else None
+        return head if is_same else None
 
     def keep_head(self, headers: Headers, fields: Headers, stored: Headers) -> None:
         """Remember how those `fields` of a request's that are forwarded are stored, unless it is no simple matter."""
@@ -93,7 +93,7 @@ class Redactor:
         changed = [at for at, (field, one) in enumerate(zip(fields, stored, strict=False)) if field != one]
         if len(fields) == len(stored) and kinds.keys() >= set(changed):
             replaced = tuple((at, kinds[at], fields[at][1]) for at in changed)
-            self._shared.keep_head(headers, StoredHead(self.known, replaced, stored))
+            self._shared.keep_head(headers, StoredHead(self.known, replaced, stored, {}))
 
     def _kinds(self, headers: Headers) -> dict[int, str]:
         """Know what stands in header fields of telling names; where those stand, and of what type they are."""

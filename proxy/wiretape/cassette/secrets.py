@@ -21,7 +21,9 @@ _Value = TypeVar("_Value")
 
 Replaced = tuple[int, str, bytes]
 """A field that its name tells: its place, the secret's type, and its value."""
-_HEADS_KEPT = 64
+Asked = tuple[str, str, str]
+"""Session, method and target: a client polls with the same."""
+_HEADS_KEPT = _LINES_KEPT = 64
 _LATE_FACTOR = 8
 _PATIENCE = 50
 """Glances without a change, before the automaton is made anew."""
@@ -68,6 +70,13 @@ class StoredHead(Struct, frozen=True):
     known: tuple[Known, ...]
     replaced: tuple[Replaced, ...]
     stored: Headers
+    lines: dict[Asked, bytes]
+    """What follows the number in the lines of requests without a body, where nothing is redacted in the target."""
+
+    def keep(self, asked: Asked, line: bytes) -> None:
+        """Remember the rest of a line; bounded to the last."""
+        self.lines[asked] = line
+        _bound(self.lines, _LINES_KEPT)
 
 
 class Secrets:
