@@ -275,3 +275,58 @@ def test_what_a_body_tells_to_be_a_secret_leaves_the_head_too() -> None:
     )
     assert (one.target, one.request_headers) == ("/x/{{secret:key#1}}", ((b"X-A", b"{{secret:key#1}}"),))
     assert one.headers == ((b"X-B", b"{{secret:key#2}}"),)
+
+
+def again(secrets: Secrets, target: str = "/v1/runs/run_1", key: bytes = KEY, body: bytes = b"") -> bytes:
+    headers: Headers = ((b"Authorization", b"Bearer " + key), (b"X-Client", b"one"), (b"Connection", b"close"))
+    return b"".join(taken(request("POST" if body else "GET", target, headers), body, secrets=secrets))
+
+
+def test_what_a_client_repeats_is_written_as_if_it_came_for_the_first_time() -> None:
+    secrets = Secrets()
+    first = again(secrets)
+    assert first.startswith(b'{"k":"req","i":1,"ss":"default","m":"GET","u":"/v1/runs/run_1","h":[["Authorization",')
+    assert [again(secrets) for _ in range(3)] == [first] * 3
+    assert again(secrets, body=b"{}") == first.replace(b'"GET"', b'"POST"').replace(b'"]]}', b'"]],"json":{}}', 1)
+
+
+def test_what_is_repeated_is_looked_at_anew_when_more_is_known() -> None:
+    secrets, other = Secrets(), b"run-0f-secret-1"
+    before = again(secrets, f"/v1/{other.decode()}")
+    assert again(secrets, f"/v1/{other.decode()}") == before
+    again(secrets, key=other)
+    assert again(secrets, f"/v1/{other.decode()}") == before.replace(other, b"{{secret:bearer#2}}")
+
+
+def test_a_head_whose_placeholder_was_forgotten_gets_another() -> None:
+    secrets = Secrets(secrets_max=1)
+    first = again(secrets)
+    for number in range(9):
+        secrets.placeholder("key", b"value-%d" % number)
+    assert again(secrets) == first.replace(b"bearer#1", b"bearer#2")
+
+
+def test_the_heads_and_lines_that_are_remembered_are_bounded() -> None:
+    secrets = Secrets()
+    for number in range(100):
+        again(secrets, f"/v1/runs/run_{number % 90}", key=KEY + b"%d" % (number // 99))
+        taken(request(headers=((b"X-Client", b"%d" % number),)), secrets=secrets)
+    assert len(secrets.heads) == 64
+    assert max(len(head.lines) for head in secrets.heads.values()) <= 64
+
+
+def test_a_head_with_more_than_a_key_in_it_is_not_remembered() -> None:
+    secrets = Secrets()
+    for headers in (((b"X-Note", b"it is " + KEY),), ((b"x-" + KEY, b"1"),)):
+        lines = [taken(request(headers=headers), secrets=secrets) for _ in range(2)]
+        assert KEY not in b"".join(lines[0])
+        assert lines[0] == lines[1]
+    assert not secrets.heads
+
+
+@pytest.mark.parametrize(("length", "written"), [(b"6", 1), (b"7", 2), (None, 2)])
+def test_a_body_that_is_there_by_its_length_is_written_once(length: bytes | None, written: int) -> None:
+    headers: Headers = () if length is None else ((b"Content-Length", length),)
+    lines = taken(request("POST", headers=headers), b"see sk")
+    assert sum(line.startswith(b'{"k":"req"') for line in lines) == written
+    assert only(tape(lines)).request_body == b"see sk"

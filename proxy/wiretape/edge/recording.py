@@ -72,7 +72,7 @@ class Recording:
 
     @property
     def waiting(self) -> int:
-        """Pieces that the writer has not taken yet."""
+        """Pieces that the writer has not written yet."""
         return self._queue.pieces
 
     @property

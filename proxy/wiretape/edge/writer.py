@@ -15,8 +15,9 @@ from wiretape.edge.reels import Reels
 from wiretape.errors import Overloaded
 
 _KEY_BYTES = 32
-_TURNS = 4
-"""Times that it writes within `journal_lag_s`: a write and its sync take their time, too."""
+_WAIT, _RESTS = 3 / 8, 1 / 4
+"""Shares of `journal_lag_s`: between two writes, and of the rests within one. What comes when a write has just begun
+waits for its rests, for the pause, and for the rests of the next; the more comes at a time, the less each piece costs."""
 
 
 class Writer:
@@ -54,7 +55,7 @@ class Writer:
             self._queue.wake.clear()
             self._revive()
             self._write()
-            self._stop.wait(self._options.journal_lag_s / _TURNS)
+            self._stop.wait(self._options.journal_lag_s * _WAIT)
         self._write()
 
     def _patience_s(self) -> float | None:
@@ -95,7 +96,7 @@ class Writer:
 
         A thread that wants the GIL of one that works gets it after 5 ms, and uvloop wants it for each event.
         """
-        rest_s = self._options.journal_lag_s / _TURNS / max(sum([batch.pieces for batch in batches]), 1)
+        rest_s = self._options.journal_lag_s * _RESTS / max(sum([batch.pieces for batch in batches]), 1)
         begin = pieces = 0
         for end, batch in enumerate(batches, 1):
             pieces += batch.pieces
