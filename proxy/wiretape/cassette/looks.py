@@ -142,10 +142,12 @@ def begins_in(before: bytes, data: bytes) -> bool:
     text = before[-_NEAR_BYTES:] + data
     if _ANY_WORD.search(text) is not None or b"earer" in text:
         return True
+    if text[-1:] not in _LAST_BYTES:
+        return False
     run = text[len(text.rstrip(_WORD_BYTES)) :]
     if run and not any(map(text.__contains__, _BEFORE_WORDS)):
         return run in _BEGINNINGS
-    return text[-1:] in _LAST_BYTES and _begun_keyword(text) < len(text)
+    return _begun_keyword(text) < len(text)
 
 
 def _begun_keyword(data: bytes) -> int:
