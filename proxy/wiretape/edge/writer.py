@@ -17,7 +17,7 @@ from wiretape.errors import Overloaded
 _KEY_BYTES = 32
 _WAIT, _RESTS = 3 / 8, 1 / 4
 """Shares of `journal_lag_s`: between two writes, and of the rests within one. What comes when a write has just begun
-waits for its rests, for the pause, and for the rests of the next; the more comes at a time, the less each piece costs."""
+waits for its rests, for the pause, and for the rests of the next. The more comes at a time, the less a piece costs."""
 
 
 class Writer:
