@@ -173,3 +173,57 @@ def test_the_lines_are_those_of_the_long_way(
     assert b"".join(lines) == b"".join(map(line, long_way))
     assert stream.size == sum(map(len, long_way))
     assert stream.sha == hashlib.sha256(b"".join(long_way)).hexdigest()[:16]
+
+
+def stream_of(texts: list[bytes], *batches: int) -> list[bytes]:
+    """The lines after each batch of frames, behind one that made the mould."""
+    stream = Stream(1, redactor(), 8192, 1 << 20, None)
+    assert b"".join(stream.feed(FRAME)) == line(FRAME)
+    sent, found = [BEFORE + text + AFTER for text in texts], []
+    for count in batches:
+        found.append(b"".join(stream.feed(*sent[:count])))
+        sent = sent[count:]
+    return [*found, b"".join(stream.finish())]
+
+
+def lines_of(*texts: bytes) -> bytes:
+    return b"".join(line(BEFORE + text + AFTER) for text in texts)
+
+
+def test_a_word_that_may_begin_a_secret_waits_for_the_next() -> None:
+    assert stream_of([b" a", b" opa", b" tt"], 2, 1) == [lines_of(b" a"), lines_of(b" opa", b" tt"), b""]
+    assert stream_of([b" opa", b"line", b"s", b"k"], 1, 1, 2) == [
+        b"",
+        lines_of(b" opa", b"line"),
+        b"",
+        lines_of(b"s", b"k"),
+    ]
+    assert stream_of([b"see\\nopa", b"l\\n"], 1, 1) == [b"", lines_of(b"see\\nopa", b"l\\n"), b""]
+
+
+def test_a_secret_in_words_that_waited_is_taken_out() -> None:
+    assert stream_of([b" opa", b"que", b"12"], 1, 1, 1) == [b"", b"", b"", lines_of(b" {{secret:key#1}}", b"", b"")]
+    assert stream_of([b" opaque12 "], 1) == [lines_of(b" {{secret:key#1}} "), b""]
+    assert stream_of([b"\\nopaque12\\n"], 1) == [lines_of(b"\\n{{secret:key#1}}\\n"), b""]
+
+
+def test_many_words_that_wait_take_the_long_way() -> None:
+    words = [b"-----BEGIN", *[b" words" * 9] * 8]
+    assert stream_of(words, *[1] * 9) == [*[b""] * 9, lines_of(*words)]
+
+
+def test_frames_behind_those_that_wait_keep_their_order() -> None:
+    stream = Stream(1, redactor(), 8192, 1 << 20, None)
+    ping = b": ping\n\n"
+    assert b"".join(stream.feed(FRAME)) == line(FRAME)
+    assert b"".join(stream.feed(BEFORE + b" opa" + AFTER, ping)) == b""
+    assert b"".join(stream.feed(BEFORE + b"l" + AFTER)) == lines_of(b" opa") + line(ping) + lines_of(b"l")
+
+
+def test_what_is_learned_meanwhile_is_looked_for_in_what_waits() -> None:
+    shared = Secrets()
+    stream = Stream(1, Redactor(shared, b"/", HEADERS), 8192, 1 << 20, None)
+    assert b"".join(stream.feed(FRAME)) == line(FRAME)
+    assert b"".join(stream.feed(BEFORE + b" new-secret-1 opa" + AFTER)) == b""
+    Redactor(shared, b"/", ((b"api-key", b"new-secret-1"),))
+    assert b"".join(stream.feed(BEFORE + b"l" + AFTER)) == lines_of(b" {{secret:key#2}} opa", b"l")
