@@ -97,11 +97,9 @@ class Redactor:
 
     def _kinds(self, headers: Headers) -> dict[int, str]:
         """Know what stands in header fields of telling names; where those stand, and of what type they are."""
-        found: dict[int, str] = {}
-        for at in self._shared.rules.telling(tuple([name for name, _ in headers])):
-            kind = self._shared.rules.header_kind(*headers[at])
-            if kind is not None:
-                found[at] = kind
+        rules = self._shared.rules
+        telling = rules.telling(tuple([name for name, _ in headers]))
+        found = {at: kind for at in telling if (kind := rules.header_kind(*headers[at])) is not None}
         for at, kind in found.items():
             if headers[at][1]:
                 self._learn(kind, headers[at][1])
