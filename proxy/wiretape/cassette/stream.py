@@ -15,6 +15,7 @@ from wiretape.cassette.withheld import Stored, Withheld
 from wiretape.wire.sse import Framer
 
 _NO_ALIASES = Aliases()
+_TOGETHER_MAX = 64
 _WAITING_BYTES_MAX = 256
 """Of words that wait together until it is known that they begin no secret; more take the long way."""
 
@@ -53,7 +54,7 @@ class Stream:
         """The lines of some reads, one or several at a time; raises FrameTooLarge behind those that came before it."""
         self.reads.extend(map(len, reads))
         mould = self._mould
-        words = mould.words(reads) if mould is not None and self._framer.is_between else []
+        words = mould.words(reads) if mould is not None and self._framer.may_begin(reads[0]) else []
         # Spelled out for what comes nearly always: 500 streams at once bring one read or two each time.
         if mould is None or len(words) < len(reads):
             return self._lines(reads, are_cut=False)
@@ -74,15 +75,16 @@ class Stream:
 
         A read like that is such a frame, where nothing is left of the read before.
         """
-        while pieces:
-            mould = self._mould
-            is_apart = are_cut or self._framer.is_between
-            words = mould.words(pieces) if mould is not None and is_apart else []
+        at = 0
+        while at < len(pieces):
+            mould, some = self._mould, pieces[at : at + _TOGETHER_MAX]
+            is_apart = are_cut or self._framer.may_begin(some[0])
+            words = mould.words(some) if mould is not None and is_apart else []
             if mould is not None and words:
-                yield from self._together(mould, pieces[: len(words)], words)
+                yield from self._together(mould, some[: len(words)], words)
             else:
-                yield from self._long_way(pieces[0]) if are_cut else self._cut(pieces[0])
-            pieces = pieces[len(words) or 1 :]
+                yield from self._long_way(some[0]) if are_cut else self._cut(some[0])
+            at += len(words) or 1
 
     def _cut(self, read: bytes) -> Iterator[bytes]:
         return self._lines([frame.raw for frame in self._framer.feed(read)], are_cut=True)

@@ -66,14 +66,9 @@ class Framer:
         self._overflown = False
         self._names: dict[bytes, str] = {}
 
-    @property
-    def is_between(self) -> bool:
-        """Whether nothing is held, and the next frame begins with the next byte and ends with two LF."""
-        return self._plain and not self._held and not self._overflown
-
     def may_begin(self, data: bytes) -> bool:
         """Whether bytes that are one whole frame without CR would be handed out as that frame, and nothing else."""
-        return self.is_between and len(data) <= self._frame_bytes_max
+        return self._plain and not self._held and not self._overflown and len(data) <= self._frame_bytes_max
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that are complete with these bytes."""
