@@ -59,7 +59,12 @@ async def told(hold: Hold, folder: Path, *, upstream: Any = "sandbox", **how: An
     exporter, sink, ledger = InMemorySpanExporter(), CollectingSink(), folder / f"{how['mode']}-{how.get('speed')}.db"
     metrics = Metrics()
     metrics.sink.name = "counted"  # beside the proxy's own, and to be read when all has come
-    told_to = {"exporter": exporter, "sinks": [sink, metrics.sink], "ledger": f"sqlite:///{ledger}"}
+    told_to = {
+        "exporter": exporter,
+        "sinks": [sink, metrics.sink],
+        "ledger": f"sqlite:///{ledger}",
+        "hash_key": "one for both",
+    }
     async with proxied(upstream, **told_to, **how) as proxy:
         await hold(proxy)
         outcome = await proxy.close()
