@@ -15,7 +15,7 @@ from wiretape.edge.reels import Reels
 from wiretape.errors import Overloaded
 
 _KEY_BYTES = 32
-_WAIT, _RESTS = 3 / 8, 1 / 4
+_WAIT, _BEGIN_RESTS, _RESTS = 3 / 8, 1 / 16, 3 / 16
 """Shares of `journal_lag_s`: between two writes, and of the rests within one. What comes when a write has just begun
 waits for its rests, for the pause, and for the rests of the next. The more comes at a time, the less a piece costs."""
 
@@ -81,22 +81,22 @@ class Writer:
     def _write_some(self) -> int:
         """What waits, up to the end of a session; how many pieces that were."""
         batches, over = self._queue.take()
-        for new in self._slices([batch for batch in batches if batch.slot.take is None]):
+        for new in self._slices([batch for batch in batches if batch.slot.take is None], _BEGIN_RESTS):
             for batch in new:
                 self._begin(batch.slot)
-        for some in self._slices(batches):
+        for some in self._slices(batches, _RESTS):
             self._record(some)
         if over is not None:
             self._reels.close_session(over)
             self._queue.done(1, 0)
         return sum([batch.pieces for batch in batches]) + (over is not None)
 
-    def _slices(self, batches: list[Batch]) -> Iterator[list[Batch]]:
-        """Bit by bit with rests, a quarter of the lag in all: who works on keeps the loop waiting for the GIL.
+    def _slices(self, batches: list[Batch], rests: float) -> Iterator[list[Batch]]:
+        """Bit by bit with rests, such a share of the lag in all: who works on keeps the loop waiting for the GIL.
 
         A thread that wants the GIL of one that works gets it after 5 ms, and uvloop wants it for each event.
         """
-        rest_s = self._options.journal_lag_s * _RESTS / max(sum([batch.pieces for batch in batches]), 1)
+        rest_s = self._options.journal_lag_s * rests / max(sum([batch.pieces for batch in batches]), 1)
         begin = pieces = 0
         for end, batch in enumerate(batches, 1):
             pieces += batch.pieces
