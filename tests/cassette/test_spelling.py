@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wiretape.cassette.spelling import Known, begun, fold, holds, is_telling, known, replaced
+from wiretape.cassette.spelling import Known, begun, fold, holds, is_telling, known, may_hide, replaced
 
 VALUE = b"Opaq/AbCd+EfGh/Ij"
 
@@ -131,3 +131,32 @@ def test_where_a_known_value_may_have_begun(text: bytes, at: int) -> None:
 @given(st.binary(max_size=50), st.integers(1, len(LONG) - 1))
 def test_a_beginning_is_never_passed_over(before: bytes, size: int) -> None:
     assert begun(before + LONG[:size], [known(LONG, b"<>")]) <= len(before)
+
+
+hiding = st.sampled_from(
+    [
+        *(b"\\n", b'\\"', b"\\", b"\\\\", b"\\t", b"\\u0041", b"\\/", b"%41", b"n", b'"', b"\n", b"data:", b"\ndata: "),
+        *(b"Opaq", b"/AbCd", b"+EfGh", b"/Ij", VALUE, b"Value with\\n", b"Value with\n", b"a line 1"),
+    ]
+)
+
+
+@given(
+    st.lists(hiding, max_size=9).map(b"".join), st.sampled_from([VALUE, b"Value with\na line 1", b'"Opaq/AbCd+EfGh"'])
+)
+@example(b"Value with\\na line 1", b"Value with\na line 1")
+@example(b'{"a":"\\nOpaq/AbCd+EfGh/Ij\\"x"}', VALUE)
+@example(b"event: a\\n\ndata: Opaq/AbCd\ndata: +EfGh/Ij\n\n", VALUE)
+def test_what_does_not_hide_a_value_holds_it_as_it_is(data: bytes, value: bytes) -> None:
+    secret = known(value, b"<>")
+    if not may_hide(data, [secret]) and holds(data, [secret]):
+        assert any(probe in data for probe in secret.probes)
+
+
+@pytest.mark.parametrize(
+    ("data", "hides"),
+    [(b"plain", False), (b'{"a":"\\n\\"b\\""}', False), (b"a\\tb", True), (b"a%41", True), (b"\\\\n", True)],
+)
+def test_line_ends_and_quotes_hide_no_value_without(data: bytes, hides: bool) -> None:
+    assert may_hide(data, [known(VALUE, b"<>")]) is hides
+    assert not may_hide(data, [])

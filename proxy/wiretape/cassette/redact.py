@@ -28,7 +28,7 @@ from wiretape.cassette.looks import begins_in as look_begins
 from wiretape.cassette.looks import begun as begun_look
 from wiretape.cassette.multipart import field, split
 from wiretape.cassette.secrets import Memory, Secrets, StoredHead
-from wiretape.cassette.spelling import PLACEHOLDER, Known, fold, holds, in_text, may_hold_escapes
+from wiretape.cassette.spelling import PLACEHOLDER, Known, fold, holds, in_text, may_hide
 from wiretape.cassette.spelling import begun as begun_spelling
 from wiretape.cassette.spelling import begun_in as spelling_in
 from wiretape.exchange import Headers
@@ -166,7 +166,7 @@ class Redactor:
         if self._shared.rules.are_any:
             return False
         glance = self._shared.glance()
-        if glance.sees(data) or (may_hold_escapes(data) and glance.sees(fold(data))):
+        if glance.sees(data) or (may_hide(data, self.known) and glance.sees(fold(data))):
             return not (tells(data) or suspects(data, self.known))
         return not holds(data, self._unseen(glance))
 

@@ -106,6 +106,20 @@ def holds(data: bytes, secrets: Sequence[Known]) -> bool:
     return any(any(map(folded.__contains__, secret.probes)) for secret in secrets)
 
 
+def may_hide(data: bytes, secrets: Sequence[Known]) -> bool:
+    """Whether one of them may stand in the folded text, but not in the text as it is.
+
+    Where line ends and quotes are all that is escaped, none does that has neither in it: so it is with most JSON.
+    """
+    if not secrets or not may_hold_escapes(data):
+        return False
+    if b"%" in data or b"\\\\" in data or b"data:" in data:
+        return True
+    if data.count(b"\\") != data.count(b"\\n") + data.count(b'\\"'):
+        return True
+    return any(b"\n" in secret.letters or b'"' in secret.letters for secret in secrets)
+
+
 def in_text(data: bytes, secrets: Iterable[Known]) -> list[Found]:
     """Where these secrets stand, in order, each with its placeholder; placeholders that stand there are left alone."""
     folded = fold(data)
