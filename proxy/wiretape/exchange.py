@@ -127,13 +127,36 @@ class Answer(Protocol):
         """
         ...
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the body is whole, and all of it was taken."""
+        ...
+
     def close(self) -> None:
         """Let go at once; a body not read to its end costs the connection."""
         ...
 
 
+class Pending(Answer, Protocol):
+    """An answer that was asked for, and whose head may yet have to come."""
+
+    has_head: bool
+
+    def when_begun(self, told: Callable[[], None]) -> None:
+        """Call once when the head has come with what the same read brought, or when none will; not after `close`."""
+        ...
+
+    async def opened(self) -> Answer:
+        """Wait for the head; gives this answer, or another one where it was safe to ask again. Raises as `open`."""
+        ...
+
+
 class Upstream(Protocol):
     """One server behind the proxy, with its own connections."""
+
+    def ask(self, request: Request, body: bytes | None) -> Pending | None:
+        """Pass on at once a request whose body is here; None, with nothing sent, where that takes a wait."""
+        ...
 
     async def open(self, request: Request, body: AsyncIterator[bytes] | None) -> Answer:
         """Pass the request on and wait for the head; raises the `upstream_…` errors."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wiretape.edge.engines.alarm import Alarm
+from wiretape.edge.alarm import Alarm
 
 WINDINGS = st.lists(st.tuples(st.integers(0, 9), st.one_of(st.none(), st.integers(1, 9))), max_size=12)
 

@@ -24,11 +24,11 @@ SMALLER = "gunicorn was told to allow less than we do"
 GATEWAY = "nobody here turns fields into variables: `_` and `-` are told apart, schemes are not guessed from fields"
 TRAILERS = "trailers are dropped, whatever they are"
 UNFINISHED = "the corpus stops short of the request's end; it is answered 408, or closed while the head is due"
-METHOD = "aiohttp's parser knows the registered methods alone"
+METHOD = "llhttp knows the registered methods alone"
 TARGET = "absolute-form, CONNECT and `*` without OPTIONS would let clients choose the upstream"
 CODING = "codings other than chunked are refused: servers differ in how they read them (RFC 9112 section 6.1)"
 EXTENSION = "spaces in a chunk extension are refused, as llhttp does (RFC 9112 section 7.1.1)"
-LATER = "what follows in the same read is no HTTP, and aiohttp's parser gives up both"
+FIRST = "the first request is whole and valid, and answered; what follows is dropped or refused"
 PROXY_LINE = "the PROXY protocol is not spoken here"
 OPTION = "gunicorn takes it only by an option that is off by default"
 ASCII = "a target in other than ASCII is refused (RFC 9112 section 3.2)"
@@ -37,6 +37,7 @@ ANCIENT = "HTTP/0.9 is not spoken here"
 SENT = {
     "valid/018": 2,
     "valid/022": 2,
+    "valid/023": 2,
     "connection 1 `keep-alive` / Restarting when keep-alive is explicitly": 2,
     "pipelining 105 Should parse multiple events": 2,
 }
@@ -48,8 +49,6 @@ DEVIATIONS: dict[str, tuple[int, str]] = {
     **dict.fromkeys(["invalid/019", "invalid/040", "invalid/chunked_07"], (1, GATEWAY)),
     "invalid/rfc9110_trailer_forbidden_host_01": (1, TRAILERS),
     "valid/013": (0, EXTENSION),
-    "valid/019": (0, LATER),
-    "valid/021": (0, LATER),
     "valid/027": (0, ASCII),
     **dict.fromkeys(["valid/031", "valid/031compat", "valid/031compat2"], (0, METHOD)),
     **dict.fromkeys(["valid/028", "valid/compat_obs_fold", "valid/compat_obs_fold_huge"], (0, OPTION)),
@@ -68,8 +67,10 @@ DEVIATIONS: dict[str, tuple[int, str]] = {
     "uri 160 `host:port` terminated by a space": (0, TARGET),
     "uri 164 `host:port` and basic auth": (0, TARGET),
     "sample 115 No HTTP version": (0, ANCIENT),
-    "connection 8 `close` / CRLF between requests, explicit `close`": (0, LATER),
-    "connection 9 `close` / CRLF between requests, explicit `close` followed by tab": (0, LATER),
+    "connection 2 `keep-alive` / No restart when keep-alive is off (1.0)": (1, FIRST),
+    "connection 3 `keep-alive` / Resetting flags when keep-alive is off (1.0, lenient)": (1, FIRST),
+    "connection 10 `close` / CRLF between requests, explicit `close` (lenient)": (1, FIRST),
+    "lenient-headers 72 Second request header value (lenient)": (1, FIRST),
     "valid/099": (0, UNFINISHED),
     "content-length 30 Spaces in `Content-Length` (surrounding)": (0, UNFINISHED),
     "content-length 31 Spaces in `Content-Length` (surrounding) / Tabs in `Content-Length` (surrounding)": (
@@ -84,17 +85,6 @@ DEVIATIONS: dict[str, tuple[int, str]] = {
     "transfer-encoding 133 `chunked` / Chunk extensions quoting": (0, UNFINISHED),
 }
 """How many requests reach the upstream, where that is not all of a valid case and none of an invalid one."""
-CUT = {
-    "valid/019",
-    "valid/021",
-    "connection 2 `keep-alive` / No restart when keep-alive is off (1.0)",
-    "connection 3 `keep-alive` / Resetting flags when keep-alive is off (1.0, lenient)",
-    "connection 8 `close` / CRLF between requests, explicit `close`",
-    "connection 9 `close` / CRLF between requests, explicit `close` followed by tab",
-    "connection 10 `close` / CRLF between requests, explicit `close` (lenient)",
-    "lenient-headers 72 Second request header value (lenient)",
-}
-"""A whole request, and behind it what is no HTTP: the first is answered when it is read before the rest comes."""
 ENGINE = {"sample 122 255 ASCII in header value"}
 """Valid, and refused by the reference engine alone: it can pass on only fields in UTF-8."""
 
@@ -114,7 +104,7 @@ async def sent(case: Case, data: bytes, *, pieces: int = 1) -> Outcome:
         reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
         size = max(1, len(data) // pieces)
         async with asyncio.TaskGroup() as group:
-            reading = group.create_task(answered(reader, max(expected(case, cut=False))))
+            reading = group.create_task(answered(reader, max(expected(case))))
             for start in range(0, len(data), size):
                 if not reading.done():
                     writer.write(data[start : start + size])
@@ -153,15 +143,15 @@ async def all_sent(cases: list[tuple[Case, bytes]], *, pieces: int = 1) -> list[
     return await asyncio.gather(*(one(case, data) for case, data in cases))
 
 
-def expected(case: Case, *, cut: bool) -> set[int]:
+def expected(case: Case) -> set[int]:
     listed = DEVIATIONS.get(case.name)
     reached = listed[0] if listed else SENT.get(case.name, int(case.valid))
-    return {0, 1} if (cut and case.name in CUT) or case.name in ENGINE else {reached}
+    return {0, 1} if case.name in ENGINE else {reached}
 
 
-def check(cases: list[Case], outcomes: list[Outcome], *, cut: bool = False) -> None:
+def check(cases: list[Case], outcomes: list[Outcome]) -> None:
     both = list(zip(cases, outcomes, strict=True))
-    wrong = [(case, one) for case, one in both if one.reached not in expected(case, cut=cut)]
+    wrong = [(case, one) for case, one in both if one.reached not in expected(case)]
     crashes = [one for one in outcomes if 500 in one.answers]
     unlike = [one for one in outcomes if one.answers.count(200) != one.reached]
     assert (wrong, crashes, unlike) == ([], [], [])
@@ -173,10 +163,10 @@ async def test_hostile_requests_reach_the_upstream_once_or_never() -> None:
     check(cases, await all_sent([(case, hosted(case.data)) for case in cases]))
 
 
-async def test_how_they_are_cut_makes_no_difference_but_those_listed() -> None:
+async def test_how_they_are_cut_makes_no_difference() -> None:
     cases = requests()
     outcomes = await all_sent([(case, hosted(case.data)) for case in cases], pieces=PIECES)
-    check(cases, outcomes, cut=True)
+    check(cases, outcomes)
 
 
 async def test_http_1_1_without_a_host_reaches_nobody() -> None:

@@ -575,6 +575,7 @@ async def test_a_mistake_of_ours_never_writes_a_second_head_into_a_body(mistake:
 
     class Mistaken:
         head = Head(200, ((b"Content-Type", b"text/plain"),), 0, "OK")
+        is_over = False
 
         def offer_to(self, taker: object) -> None:
             """Offer nothing."""
@@ -591,6 +592,7 @@ async def test_a_mistake_of_ours_never_writes_a_second_head_into_a_body(mistake:
 
     log = io.StringIO()
     async with proxied("http://127.0.0.1:1", log=log) as proxy:
+        proxy.relay.source.ask = lambda *_: None  # type: ignore[method-assign]
         proxy.relay.source.open = lambda *_: _opened(Mistaken())  # type: ignore[method-assign]
         torn = await exchange(proxy.traffic.url, get())
         proxy.relay.source.open = lambda *_: _opened(None)  # type: ignore[method-assign]

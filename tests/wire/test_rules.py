@@ -99,3 +99,20 @@ def test_an_upgrade_is_not_supported() -> None:
 def test_an_unknown_expectation_is_refused() -> None:
     with pytest.raises(ExpectationFailed):
         refuse((b"Expect", b"100-continue"), (b"Expect", b"200-maybe"))
+
+
+def test_http_1_1_without_a_host_is_refused() -> None:
+    request = Request("GET", "/", (), at_ns=0, wall_ns=0)
+    check(request, (1, 0))
+    with pytest.raises(BadRequest, match="Host"):
+        check(request, (1, 1))
+
+
+@pytest.mark.parametrize("name", [b"HOST", b"Content-Type", b"User-Agent"])
+def test_a_field_that_stands_once_is_refused_where_it_stands_twice(name: bytes) -> None:
+    with pytest.raises(BadRequest, match="may stand once"):
+        refuse((b"X", b"1"), (name, b"a"), (name.lower(), b"a"))
+
+
+def test_other_fields_may_be_repeated() -> None:
+    refuse((b"Accept", b"a"), (b"accept", b"b"))

@@ -1,4 +1,4 @@
-"""From aiohttp's request to ours: raw target, raw fields, ids for its spans, and who asked."""
+"""From a client's request to ours: the instant it was seen, ids for its spans, and who asked."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import random
 import time
 from collections.abc import Callable
 
-from aiohttp import web
 from msgspec import Struct, structs
 
+from wiretape.edge.incoming import Incoming
 from wiretape.exchange import Request, Trace
 from wiretape.runs.observer import Joined
 from wiretape.wire.credential import KeyHashes
@@ -16,12 +16,12 @@ from wiretape.wire.trace import caller
 from wiretape.wire.tracing import Tracing
 
 
-def arrive(raw: web.BaseRequest) -> Request:
+def arrive(raw: Incoming) -> Request:
     """Read a request's head, with the instant it was seen."""
     return Request(
         method=raw.method,
-        target=raw.raw_path,
-        headers=raw.raw_headers,
+        target=raw.head.target,
+        headers=raw.headers,
         at_ns=time.monotonic_ns(),
         wall_ns=time.time_ns(),
     )

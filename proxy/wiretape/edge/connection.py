@@ -1,57 +1,57 @@
-"""A client's connection: what aiohttp refuses by itself is refused in our words, and what is too many turned away."""
+"""A client's connection: what is no HTTP is refused in our words, and what is too many turned away."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
+import socket
 import time
 from collections import Counter
-from typing import Any, cast
+from typing import cast
 
-from aiohttp import StreamReader, web
-from aiohttp.http import RawRequestMessage
-from aiohttp.http_exceptions import LineTooLong
-from aiohttp.streams import EMPTY_PAYLOAD
-from aiohttp.web_protocol import _ErrInfo
+from msgspec import Struct
 
 from wiretape.edge.refusal import refusal
 from wiretape.edge.respond import LINGER_S, Relayed, refuse
-from wiretape.edge.serving import INTERNAL, Handler, Serving
+from wiretape.edge.serving import Handler, Serving
 from wiretape.edge.stall import StallWatch, watches
 from wiretape.edge.tls import cut
-from wiretape.errors import BadRequest, HandshakeFailed, HeadersTooLarge, InternalError, Overloaded, WiretapeError
+from wiretape.errors import HandshakeFailed, Overloaded, WiretapeError
+from wiretape.wire.arriving import ArrivalBounds
 from wiretape.wire.framing import frame
 
 _SHARE = 0.4
 """Of the file descriptors: with its upstream's, a connection may need two, and a fifth is left for all else."""
 _LINGERING = 0.125
 """Of the connections: so many more that were turned away may take their time to read why."""
-_BARE_END = b"\r\n0\r\n\r\n"
-"""The last chunk without trailers (RFC 9112 section 7.1), and the line end before it."""
-_HEAD_LINES = 4
-"""Times `header_bytes_max` that a whole head may take: the parser bounds its lines and their number alone."""
 
 
-class Server(web.Server):
-    """aiohttp's low-level server with connections of ours, and no more than `connections_max` of them."""
+class Limits(Struct, frozen=True, kw_only=True):
+    """What a listener's connections may take."""
 
-    def __init__(
-        self,
-        handler: Handler,
-        *,
-        connections_max: int,
-        send_idle_s: float,
-        handshake_s: float | None,
-        **options: Any,  # noqa: ANN401  aiohttp's own
-    ) -> None:
-        super().__init__(cast("Any", handler), **options)  # its answers are no responses of aiohttp's
+    arrival: ArrivalBounds
+    connections_max: int
+    """0 takes what the process's descriptors allow."""
+    keepalive_s: float
+    send_idle_s: float
+    handshake_s: float | None
+    """None without TLS."""
+
+
+class Server:
+    """Makes the traffic listener's connections, no more than `connections_max` of them."""
+
+    def __init__(self, handler: Handler, limits: Limits) -> None:
         self.handler = handler
-        self.connections_max = connections_max or affordable()
-        self.send_idle_s = send_idle_s
-        self.handshake_s = handshake_s
-        """How long a TLS handshake may take; None without TLS."""
+        self.limits = limits
+        self._connections_max = limits.connections_max or affordable()
         self.handshakes: set[asyncio.TimerHandle] = set()
         """The limit of each that has begun."""
+        self.connections: set[Connection] = set()
+        """Those that are open."""
+        self.empty = asyncio.Event()
+        self.empty.set()
         self.refused: Counter[str] = Counter()
         """Connections and heads refused before they were an exchange, by error code."""
         self.turning = 0
@@ -60,27 +60,45 @@ class Server(web.Server):
     @property
     def active(self) -> int:
         """Open connections."""
-        return len(self._connections)
+        return len(self.connections)
 
-    def __call__(self) -> web.RequestHandler:
+    def __call__(self) -> Connection:
         """Make the protocol of a connection that was accepted."""
-        connection = Connection(self, loop=self._loop, **self._kwargs)
-        if self.handshake_s is not None:
-            connection.handshake = self._loop.call_later(self.handshake_s, self._unshaken, connection)
+        connection = Connection(self)
+        if self.limits.handshake_s is not None:
+            loop = asyncio.get_running_loop()
+            connection.handshake = loop.call_later(self.limits.handshake_s, self._unshaken, connection)
             self.handshakes.add(connection.handshake)
         return connection
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more connection is one too many."""
+        return len(self.connections) >= self._connections_max
+
+    @property
+    def may_linger(self) -> bool:
+        """Whether one more that is turned away may take its time to read why."""
+        return self.turning <= self._connections_max * _LINGERING
 
     def shaken(self, handshake: asyncio.TimerHandle) -> None:
         """Learn that a handshake is done."""
         handshake.cancel()
         self.handshakes.discard(handshake)
 
-    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  aiohttp's own
-        """Close what is open."""
+    async def shutdown(self, within_s: float) -> None:
+        """Close what is open, also a connection whose client does not read what is left for it."""
         for handshake in self.handshakes:
             handshake.cancel()
         self.handshakes.clear()
-        await super().shutdown(timeout)
+        transports = [one.transport for one in self.connections]
+        await asyncio.gather(*[one.shutdown(within_s) for one in tuple(self.connections)])
+        for transport in transports:
+            if transport is not None:
+                cut(transport)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self.empty.wait()
 
     def _unshaken(self, connection: Connection) -> None:
         """Count a handshake that came to nothing: the loop tells a protocol of none but those that are done."""
@@ -98,39 +116,28 @@ def affordable() -> int:
 class Connection(Serving):
     """A client's connection."""
 
-    __slots__ = ("bare", "body", "handshake", "head_bytes", "newest_bytes", "server", "stalled", "watch")
+    __slots__ = ("handshake", "server", "watch")
 
-    def __init__(self, server: Server, **options: Any) -> None:  # noqa: ANN401  aiohttp's own
-        super().__init__(server, server.handler, **options)
+    def __init__(self, server: Server) -> None:
+        super().__init__(server.handler, server.limits.arrival, server.limits.keepalive_s)
         self.server = server
         self.handshake: asyncio.TimerHandle | None = None
-        self.stalled = False
-        """Whether the client took nothing for `send_idle_s`, and was cut."""
         self.watch: StallWatch | None = None
-        self.body: StreamReader | None = None
-        """Of the newest request; those before it are whole."""
-        self.bare: StreamReader | None = None
-        """The newest chunked body that ended without trailers, and with nothing behind it.
-
-        aiohttp 3.14.5 gives a trailer to the next request on the connection, as a field of its head: after any other
-        chunked body there must be no next request.
-        """
-        self.newest_bytes = b""
-        """As many as end a body."""
-        self.head_bytes = 0
-        """Read since the last whole head or byte of a body: of a head, of trailers, of a chunk's extensions."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Turn it away where it is one too many: asyncio makes the protocols of a whole backlog before this."""
         if self.handshake is not None:
             self.server.shaken(self.handshake)
-        if self.server.active >= self.server.connections_max:
+        if self.server.is_full:
             away = TurnedAway(self.server)
             transport.set_protocol(away)
             away.connection_made(transport)
             return
-        if self.server.send_idle_s and watches():
-            self.watch = StallWatch(transport, self.server.send_idle_s, self._cut)
+        if self.server.limits.send_idle_s and watches():
+            self.watch = StallWatch(transport, self.server.limits.send_idle_s, self._cut)
+        self.server.connections.add(self)
+        self.server.empty.clear()
+        _keep_alive(transport)
         super().connection_made(transport)
 
     def _cut(self, transport: asyncio.WriteTransport) -> None:
@@ -142,65 +149,22 @@ class Connection(Serving):
         """Stop watching."""
         if self.watch is not None:
             self.watch.stop()
+        self.server.connections.discard(self)
+        if not self.server.connections:
+            self.server.empty.set()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Pass it to the parser, and see to what the parser does not: the size of a head, and a broken body."""
-        before = self._request_count, self.body and self.body.total_bytes
-        super().data_received(data)
-        has_moved = before != (self._request_count, self.body and self.body.total_bytes)
-        self.head_bytes = 0 if has_moved else self.head_bytes + len(data)
-        self._bound_head()
-        self._notice_broken_body()
-        self._notice_bare_end(data)
-
-    def _bound_head(self) -> None:
-        """Refuse a head, or the like of one within a body, that grows too large, and read no more."""
-        if self.head_bytes > _HEAD_LINES * self.max_line_size and not self._close:
-            error = HeadersTooLarge(f"the request's head is over {_HEAD_LINES} times header_bytes_max")
-            self._messages.append((_ErrInfo(error.status, error, error.code), EMPTY_PAYLOAD))
-            self._close = True
-            if self._waiter is not None and not self._waiter.done():
-                self._waiter.set_result(None)
-
-    def _notice_broken_body(self) -> None:
-        """Tell whoever reads a body that its chunks are broken: aiohttp tells only the next request's turn."""
-        if not self._messages:
-            return
-        message, payload = self._messages[-1]
-        if isinstance(message, RawRequestMessage):
-            self.body = payload
-        elif self.body is not None and not self.body.is_eof():
-            self.body.set_exception(BadRequest("the body is no valid chunked coding (RFC 9112 section 7.1)"))
-            self.body.feed_eof()  # nothing more of it will come
-
-    def _notice_bare_end(self, data: bytes) -> None:
-        """Look how a body ended that is whole.
-
-        No trailer is a line of `0` alone, so that where it stands before the end it is the last chunk. And all that
-        came was parsed: the parser stops early within a body, or where many requests wait.
-        """
-        size = len(_BARE_END)
-        self.newest_bytes = data[-size:] if len(data) >= size else (self.newest_bytes + data)[-size:]
-        if self.newest_bytes == _BARE_END and self.body is not None and self.body.is_eof():
-            waiting = [payload for _, payload in self._messages]
-            self.bare = self.body if waiting in ([], [self.body]) else self.bare
-
-    def _objected(self, request: web.BaseRequest, status: int, error: BaseException | None) -> Relayed:
+    def _objected(self, error: WiretapeError) -> Relayed:
         """Answer what is no HTTP with an error that quotes nothing of it."""
-        told = InternalError("Wiretape made a mistake") if status >= INTERNAL else _objection(error)
-        self.server.refused[told.code] += 1
-        return refuse(request, told)[0]
+        self.server.refused[error.code] += 1
+        return refuse(self._nobody(), error)[0]
 
 
-def _objection(exc: BaseException | None) -> WiretapeError:
-    if isinstance(exc, WiretapeError):
-        return exc
-    if isinstance(exc, LineTooLong):
-        return HeadersTooLarge("the request line or a field is over header_bytes_max")
-    if "Too many headers" in str(exc):
-        return HeadersTooLarge("the request has more fields than headers_max")
-    return BadRequest("this is no valid HTTP/1.1")
+def _keep_alive(transport: asyncio.BaseTransport) -> None:
+    """Have the kernel notice a client that is gone without a word."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 class TurnedAway(asyncio.Protocol):
@@ -217,7 +181,7 @@ class TurnedAway(asyncio.Protocol):
         transport.write(_too_many())
         if transport.can_write_eof():
             transport.write_eof()
-        moment_s = LINGER_S if self._server.turning <= self._server.connections_max * _LINGERING else 0
+        moment_s = LINGER_S if self._server.may_linger else 0
         self._alarm = asyncio.get_running_loop().call_later(moment_s, transport.abort)
 
     def connection_lost(self, exc: BaseException | None) -> None:

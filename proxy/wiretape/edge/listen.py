@@ -1,32 +1,31 @@
-"""The listeners: aiohttp's low-level server for traffic, an application for admin."""
+"""The listeners: connections of our own for traffic, an application of aiohttp's for admin."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import ssl
-from typing import cast
+from typing import Protocol
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from msgspec import Struct
 
 from wiretape.edge.address import Address, Reserved, UnixAddress
-from wiretape.edge.connection import Server
+from wiretape.edge.connection import Limits, Server
 from wiretape.edge.serving import Handler
 from wiretape.edge.tls import cut
+from wiretape.wire.arriving import ArrivalBounds
 
-# aiohttp would print the raw bytes of a request it cannot read, and a key may stand in them.
-_SILENT = logging.getLogger("wiretape.silent")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
 # An application's own mistakes are told, but not by that request.
 _UNQUOTING = logging.getLogger("wiretape.server")
 _UNQUOTING.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 MODE_MAX = 0o777
 CUT_S = 0.05
-"""Seconds aiohttp gives a connection at the end. We have drained before; and 0 would mean for ever."""
+"""Seconds a connection gets at the end. We have drained before; and 0 would mean for ever to aiohttp."""
+BACKLOG = 4_096
+"""Connections that the kernel holds for us to accept (bounded by net.core.somaxconn); a client beyond them tries again
+after a second."""
 
 
 class EdgeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,13 +68,24 @@ class EdgeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         return bits
 
 
+class Behind(Protocol):
+    """What is behind a listening socket."""
+
+    async def stop(self) -> None:
+        """Take no more connections."""
+
+    async def close(self) -> None:
+        """Close every connection, also one whose client does not read what is left for it."""
+
+
 class Listener:
     """One open listening socket and the server behind it."""
 
-    def __init__(self, runner: web.BaseRunner, reserved: Reserved, scheme: str) -> None:
-        self._runner = runner
+    def __init__(self, behind: Behind, reserved: Reserved, scheme: str, server: Server | None = None) -> None:
+        self._behind = behind
         self._reserved = reserved
         self._scheme = scheme
+        self._server = server
 
     @property
     def address(self) -> Address | UnixAddress:
@@ -85,14 +95,12 @@ class Listener:
     @property
     def connections(self) -> int:
         """Open connections of the traffic listener; callable from any thread."""
-        server = self._runner.server
-        return server.active if isinstance(server, Server) else 0
+        return 0 if self._server is None else self._server.active
 
     @property
     def refused(self) -> dict[str, int]:
         """Connections and heads that the traffic listener refused before they were an exchange, by error code."""
-        server = self._runner.server
-        return dict(server.refused) if isinstance(server, Server) else {}
+        return {} if self._server is None else dict(self._server.refused)
 
     @property
     def url(self) -> str:
@@ -102,39 +110,50 @@ class Listener:
     async def stop_accepting(self) -> None:
         """Close the listening socket, and remove its file if it is a unix socket's; exchanges in flight go on."""
         self._reserved.vanish()
+        await self._behind.stop()
+
+    async def close(self) -> None:
+        """Close the socket and every connection."""
+        self._reserved.vanish()
+        await self._behind.close()
+
+
+class _Traffic:
+    """The traffic listener's server."""
+
+    def __init__(self, server: Server, accepting: asyncio.AbstractServer) -> None:
+        self._server = server
+        self._accepting = accepting
+
+    async def stop(self) -> None:
+        """Take no more connections."""
+        self._accepting.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._accepting.close()
+        await self._server.shutdown(CUT_S)
+
+
+class _Application:
+    """An application's runner."""
+
+    def __init__(self, runner: web.BaseRunner) -> None:
+        self._runner = runner
+
+    async def stop(self) -> None:
+        """Take no more connections."""
         for site in list(self._runner.sites):
             await site.stop()
 
     async def close(self) -> None:
-        """Close the socket and every connection, also one whose client does not read what is left for it."""
-        self._reserved.vanish()
+        """Close every connection: aiohttp waits for a client to read."""
         server = self._runner.server
         transports = [one.transport for one in server.connections] if server else []
         await self._runner.cleanup()
         for transport in transports:
             if transport is not None:
                 cut(transport)
-
-
-class Site(web.SockSite):
-    """aiohttp's site, with a limit on TLS handshakes: it would leave them asyncio's minute."""
-
-    def __init__(
-        self, runner: web.BaseRunner, sock: socket.socket, tls: ssl.SSLContext | None, handshake_s: float
-    ) -> None:
-        super().__init__(runner, sock, ssl_context=tls)
-        self._handshake_s = None if tls is None else handshake_s
-
-    async def start(self) -> None:
-        """Listen."""
-        await web.BaseSite.start(self)
-        self._server = await asyncio.get_running_loop().create_server(
-            cast("Server", self._runner.server),
-            sock=self._sock,
-            ssl=self._ssl_context,
-            backlog=self._backlog,
-            ssl_handshake_timeout=self._handshake_s,
-        )
 
 
 async def traffic(
@@ -144,24 +163,22 @@ async def traffic(
     tls: ssl.SSLContext | None = None,
 ) -> Listener:
     """Listen for traffic."""
-    server = Server(
-        handler,
+    limits = Limits(
+        arrival=ArrivalBounds(options.header_bytes_max, options.headers_max),
         connections_max=options.connections_max,
+        keepalive_s=options.keepalive_s,
         send_idle_s=options.send_idle_s,
         handshake_s=options.tls_handshake_s if tls else None,
-        access_log=None,
-        auto_decompress=False,
-        handler_cancellation=True,  # a client that leaves frees its upstream at once
-        keepalive_timeout=options.keepalive_s,
-        logger=_SILENT,
-        max_field_size=options.header_bytes_max,
-        max_headers=options.headers_max,
-        max_line_size=options.header_bytes_max,
     )
-    runner = web.ServerRunner(server, shutdown_timeout=CUT_S)
-    await runner.setup()
-    await Site(runner, reserved.socket, tls, options.tls_handshake_s).start()
-    return Listener(runner, reserved, "http" if tls is None else "https")
+    server = Server(handler, limits)
+    accepting = await asyncio.get_running_loop().create_server(
+        server,
+        sock=reserved.socket,
+        ssl=tls,
+        backlog=BACKLOG,
+        ssl_handshake_timeout=limits.handshake_s,
+    )
+    return Listener(_Traffic(server, accepting), reserved, "http" if tls is None else "https", server)
 
 
 async def application(app: web.Application, reserved: Reserved) -> Listener:
@@ -169,4 +186,4 @@ async def application(app: web.Application, reserved: Reserved) -> Listener:
     runner = web.AppRunner(app, access_log=None, logger=_UNQUOTING, shutdown_timeout=CUT_S)
     await runner.setup()
     await web.SockSite(runner, reserved.socket).start()
-    return Listener(runner, reserved, "http")
+    return Listener(_Application(runner), reserved, "http")

@@ -22,7 +22,7 @@ from wiretape.edge.sessions import Session, Sessions
 from wiretape.edge.tee import Tee
 from wiretape.edge.upload import Upload
 from wiretape.errors import CassetteMiss, RequestTooLarge
-from wiretape.exchange import Answer, Request, Upstream
+from wiretape.exchange import Answer, Pending, Request, Upstream
 
 
 class Opened(Struct, frozen=True):
@@ -45,6 +45,10 @@ class Source(Protocol):
         """Name what is behind this request: an upstream, or in replay the session; raises NoRoute."""
         ...
 
+    def ask(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Pending | None:
+        """Ask an upstream where nothing is to be waited for; else None, and nothing was done. Raises as `open`."""
+        ...
+
     async def open(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
         """Find the answer; raises the errors that the client is told."""
         ...
@@ -64,6 +68,21 @@ class Forward:
     def behind(self, request: Request) -> str:
         """Name the upstream with the longest fitting prefix."""
         return self._routes.upstream(request.path)
+
+    def ask(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Pending | None:
+        """Ask the upstream, where all of the body is here and a connection free."""
+        if not upload.is_here:
+            return None
+        now_ns = time.monotonic_ns()
+        pending = self._upstreams[request.upstream].ask(request, upload.whole())
+        if pending is not None:
+            meter.opened_ns = now_ns
+            self._asked(request, tee)
+            upload.passed()
+        return pending
+
+    def _asked(self, request: Request, tee: Tee) -> None:
+        """Let whoever watches this mode's exchanges look on; raises nothing."""
 
     async def open(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
         """Ask the upstream."""
@@ -86,15 +105,25 @@ class Record(Forward):
 
     async def open(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
         """Ask the upstream, with the recorder looking on."""
-        tee.add(self._recording.observer(request))
+        self._asked(request, tee)
         return await self.unrecorded(request, upload, tee, meter)
+
+    def _asked(self, request: Request, tee: Tee) -> None:
+        tee.add(self._recording.observer(request))
 
     async def unrecorded(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> Opened:
         """Ask the upstream for what is too large to be matched."""
         return await super().open(request, upload, tee, meter)
 
 
-class Replay:
+class Holding:
+    """A mode that holds a request's body before it knows what to do with it."""
+
+    def ask(self, request: Request, upload: Upload, tee: Tee, meter: Meter) -> None:
+        """Decline."""
+
+
+class Replay(Holding):
     """Play back; there is no upstream to leak to."""
 
     name = Mode.REPLAY.value
@@ -120,7 +149,7 @@ class Replay:
         return play(session, found, upload, meter)
 
 
-class Auto:
+class Auto(Holding):
     """Play what is known; pass on and write down what is not."""
 
     name = Mode.AUTO.value
@@ -154,7 +183,7 @@ class Auto:
                 return Opened(opened.answer, "miss")
 
 
-class Verify(Forward):
+class Verify(Holding, Forward):
     """Pass everything on and hold the answers against what was recorded; store nothing."""
 
     name = Mode.VERIFY.value

@@ -77,5 +77,10 @@ class Played:
     def offer_to(self, taker: Callable[[Chunk], bool]) -> None:
         """Offer nothing: each piece has its time."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all was given, and that was the end."""
+        return not self._pieces and self._how is Ended.COMPLETE
+
     def close(self) -> None:
         """Have nothing to let go."""

@@ -1,4 +1,4 @@
-"""Writing to a client of aiohttp's low-level server: our own head, our own framing, back-pressure, a visible tear."""
+"""Writing to a client: our own head, our own framing, back-pressure, a visible tear."""
 
 from __future__ import annotations
 
@@ -8,29 +8,28 @@ import struct
 import time
 from collections.abc import Callable
 
-from aiohttp import HttpVersion11, web
-
+from wiretape.edge.incoming import Incoming
 from wiretape.edge.refusal import refusal
 from wiretape.edge.tls import cut, unsent
 from wiretape.errors import WiretapeError
 from wiretape.exchange import Head
-from wiretape.wire.framing import Framing, frame
+from wiretape.wire.framing import LAST_CHUNK, Framing, frame
 
 LINGER_S = 1.0
 """Seconds that a client gets to read its last answer and close, before we do."""
+_MODERN = (1, 1)
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Relayed:
     """A response that is written as it is told; the server only learns whether the connection lives on."""
 
-    def __init__(self, raw: web.BaseRequest, head: Head, *, keep_alive: bool = True) -> None:
-        self._raw = raw
-        modern = raw.version >= HttpVersion11
-        is_last = not raw.keep_alive or ("Transfer-Encoding" in raw.headers and not _ended_bare(raw))
+    def __init__(self, raw: Incoming, head: Head, *, keep_alive: bool = True) -> None:
+        modern = raw.version >= _MODERN
+        is_last = not raw.keep_alive or (raw.head.is_chunked and not raw.is_whole)
         self._framed = frame(head, method=raw.method, modern=modern, keep_alive=keep_alive and not is_last)
         self._is_chunked = self._framed.framing is Framing.CHUNKED
-        self._protocol = raw.protocol
+        self._client = raw.client
         self._torn = False
         self._ended = False
 
@@ -42,12 +41,14 @@ class Relayed:
     @property
     def buffered_bytes(self) -> int:
         """What the client has not taken yet."""
-        transport = self._raw.transport
+        transport = self._client.transport
         return 0 if transport is None else unsent(transport)
 
-    def begin(self, data: bytes = b"") -> None:
+    def begin(self, data: bytes = b"", *, is_all: bool = False) -> None:
         """Send the head at once, so that the client learns of it when we do, and what is there of the body with it."""
-        self._send(self._framed.head + self._in_frame(data) if data else self._framed.head)
+        self._ended = is_all
+        end = LAST_CHUNK if is_all and self._is_chunked else b""
+        self._send(self._framed.head + self._in_frame(data) + end if data else self._framed.head + end)
 
     def put(self, data: bytes) -> None:
         """Hand body bytes to the transport; raises ConnectionError when the client is gone."""
@@ -62,9 +63,9 @@ class Relayed:
 
     def take(self, data: bytes) -> bool:
         """Do as `put`, where the client keeps up; else leave it at that, and say so. Each chunk comes this way."""
-        protocol = self._protocol
-        transport = protocol.transport
-        if transport is None or protocol.writing_paused or transport.is_closing():
+        client = self._client
+        transport = client.transport
+        if transport is None or client.room is not None or transport.is_closing():
             return False
         if self._is_chunked:
             transport.write(b"%x\r\n%b\r\n" % (len(data), data))
@@ -74,17 +75,14 @@ class Relayed:
 
     async def drain(self) -> None:
         """Wait until the client has room, where it has none: the upstream is not read meanwhile."""
-        if self._protocol.writing_paused:
-            await self._protocol._drain_helper()  # noqa: SLF001  what its writer does, which is not made here
+        while (room := self._client.room) is not None:
+            await room
 
     def finish(self) -> None:
         """End the body, unless it was torn."""
         if self._framed.framing is Framing.CHUNKED and not (self._torn or self._ended):
-            self._send(b"0\r\n\r\n")
+            self._send(LAST_CHUNK)
         self._ended = True
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """Leave the head alone: it is long gone when aiohttp asks."""
 
     async def write_eof(self) -> None:
         """Be done; after a last answer stay until the client has closed, or `LINGER_S` long.
@@ -93,13 +91,12 @@ class Relayed:
         section 9.6).
         """
         self.finish()
-        transport = self._raw.transport
+        transport = self._client.transport
         if self.keep_alive or self._torn or transport is None or not transport.can_write_eof():
             return
         transport.write_eof()
-        self._raw.protocol.close()  # what still comes is dropped unread
+        self._client.deafen()  # what still comes is dropped unread
         await asyncio.sleep(LINGER_S)  # or until the client closes: we are then cancelled
-        self._raw.protocol.force_close()
 
     def tear(self) -> None:
         """Close the connection with the body unfinished, after what was written has left.
@@ -109,30 +106,23 @@ class Relayed:
         socket knows no reset: a client of HTTP/1.0 behind one cannot be told.
         """
         self._torn = True
-        transport = self._raw.transport
+        transport = self._client.transport
         if transport is None:
             return
         if self._framed.framing is Framing.CLOSE:
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             if transport.get_extra_info("sslcontext") is not None:
                 cut(transport)
-        transport.close()  # by us: aiohttp would first wait for what is left of the request
+        transport.close()  # by us: else what is left of the request would first be waited for
 
     def _send(self, data: bytes) -> None:
-        transport = self._protocol.transport
+        transport = self._client.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has left")
         transport.write(data)
 
 
-def _ended_bare(raw: web.BaseRequest) -> bool:
-    """Whether a chunked body is whole and had no trailers; see `connection.Connection.bare`."""
-    return getattr(raw.protocol, "bare", None) is raw.content
-
-
-def refuse(
-    raw: web.BaseRequest, error: WiretapeError, told: Callable[[Head], Head] | None = None
-) -> tuple[Relayed, Head]:
+def refuse(raw: Incoming, error: WiretapeError, told: Callable[[Head], Head] | None = None) -> tuple[Relayed, Head]:
     """Answer in the upstream's place, with an error that SDKs parse; gives the response, sent, and its head.
 
     `told` may add to the head.

@@ -6,19 +6,21 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
-from aiohttp import HttpVersion11, StreamReader, web
-
+from wiretape.edge.incoming import Body, Incoming
 from wiretape.edge.tee import Tee
 from wiretape.errors import RequestTimeout, RequestTooLarge, WiretapeError
 from wiretape.exchange import Chunk
+from wiretape.wire.headers import value
 
+AT_ONCE_BYTES_MAX = 16_384
+"""Bytes of a body that is sent in one piece with its head; the kernel takes as much without a wait."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Upload:
     """One request's body; read it once, by `stream`, or by `hold` and then perhaps by `stream`."""
 
-    def __init__(self, raw: web.BaseRequest, tee: Tee, *, idle_s: float = 60.0, rate_min: int = 0) -> None:
+    def __init__(self, raw: Incoming, tee: Tee, *, idle_s: float = 60.0, rate_min: int = 0) -> None:
         self._raw = raw
         self._tee = tee
         self._idle_s = idle_s
@@ -32,7 +34,27 @@ class Upload:
 
     def stream(self) -> AsyncIterator[bytes] | None:
         """Give the body piece by piece, what was held first; None where the request has none."""
-        return self._pieces() if self._raw.body_exists else None
+        return None if self._raw.body is None else self._pieces()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether all of the body is here and small, so that it can go with the head, or there is none."""
+        body = self._raw.body
+        if body is None:
+            return True
+        return body.is_ended and body.held_bytes <= AT_ONCE_BYTES_MAX and not _asks_to_continue(self._raw)
+
+    def whole(self) -> bytes | None:
+        """Give a body that is here, and leave it; None where the request has none."""
+        return None if self._raw.body is None else self._raw.body.held()
+
+    def passed(self) -> None:
+        """Count a body that was passed on whole, and show it to the observers."""
+        if self._raw.body is not None:
+            data = self._raw.body.taken()
+            self.bytes_in += len(data)
+            if data:
+                self._show(data)
 
     async def hold(self, bytes_max: int) -> bytes:
         """Read the whole body; raises RequestTooLarge beyond the bound, and keeps what was read."""
@@ -64,44 +86,44 @@ class Upload:
             self._show(data)
 
     async def _read(self) -> AsyncIterator[bytes]:
-        if not self._raw.body_exists:
+        body = self._raw.body
+        if body is None:
             return
         self._answer_expectation(self._raw)
         try:
-            while data := await self._next(self._raw.content):
+            while data := await self._next(body):
                 self.bytes_in += len(data)
                 yield data
         except WiretapeError as error:
             self.failed = error
             raise
 
-    async def _next(self, content: StreamReader) -> bytes:
+    async def _next(self, body: Body) -> bytes:
         """Take what is there, or wait for it; raises the body's error, where it is not to come to its end."""
-        data = await (content.readany() if content.is_eof() else self._awaited(content))
-        error = None if data else content.exception()
-        if error is not None:  # aiohttp forgets to look once more after a wait, and would give a clean end
-            raise error
-        return data
+        return body.taken() if body.is_ended else await self._awaited(body)
 
-    async def _awaited(self, content: StreamReader) -> bytes:
+    async def _awaited(self, body: Body) -> bytes:
         """Wait for a piece, but not for ever; the time an upstream takes to read is not counted."""
         now_s = asyncio.get_running_loop().time
         began_s = now_s()
         try:
             async with asyncio.timeout(patience_s(self._idle_s, self._rate_min, self.bytes_in, self._waited_s)):
-                return await content.readany()
+                return await body.read()
         except TimeoutError as error:
             so_far = f"{self.bytes_in} bytes so far (body_idle_s, body_rate_min)"
             raise RequestTimeout(f"the request's body came too slowly: {so_far}") from error
         finally:
             self._waited_s += now_s() - began_s
 
-    def _answer_expectation(self, raw: web.BaseRequest) -> None:
-        """Answer `Expect: 100-continue` once (RFC 9110 section 10.1.1): aiohttp's low-level server leaves it to us."""
-        asks = raw.version >= HttpVersion11 and raw.headers.get("Expect", "").lower() == "100-continue"
-        if asks and not self._is_expected and raw.transport is not None:
-            raw.transport.write(CONTINUE)
+    def _answer_expectation(self, raw: Incoming) -> None:
+        """Answer `Expect: 100-continue` once (RFC 9110 section 10.1.1)."""
+        if _asks_to_continue(raw) and not self._is_expected and raw.client.transport is not None:
+            raw.client.transport.write(CONTINUE)
         self._is_expected = True
+
+
+def _asks_to_continue(raw: Incoming) -> bool:
+    return raw.version >= (1, 1) and (value(raw.headers, b"expect") or "").lower() == "100-continue"
 
 
 def patience_s(idle_s: float, rate_min: int, got: int, waited_s: float) -> float:

@@ -10,6 +10,8 @@ from wiretape.errors import UpstreamProtocolError
 from wiretape.exchange import Head, Headers
 from wiretape.wire.headers import end_to_end, has, values, without
 
+LAST_CHUNK = b"0\r\n\r\n"
+"""Ends a chunked body (RFC 9112 section 7.1)."""
 _BODILESS = frozenset({204, 304})
 _INFORMATIONAL = range(100, 200)
 

@@ -6,11 +6,19 @@ from wiretape.errors import BadRequest, ExpectationFailed, UpgradeUnsupported
 from wiretape.exchange import Headers, Request
 from wiretape.wire.headers import values
 
-_VERSIONS = ((1, 0), (1, 1))
+_HOSTED = (1, 1)
+_VERSIONS = ((1, 0), _HOSTED)
 _CONTROLS = bytes({*range(0x20), 0x7F} - {0x09})
 """What no field value may hold (RFC 9110 section 5.5)."""
 _TELLING = frozenset({b"transfer-encoding", b"content-length", b"upgrade", b"expect"})
 """The fields that are looked at one by one."""
+_SINGLE = frozenset(
+    {
+        b"content-length", b"content-location", b"content-range", b"content-type", b"etag", b"host", b"max-forwards",
+        b"server", b"transfer-encoding", b"user-agent",
+    }
+)  # fmt: skip
+"""The fields that stand once (RFC 9110 section 5.3), and that two servers might read differently where they do not."""
 _LENGTH_DIGITS_MAX = 19
 """A longer length overflows somebody's 64 bits."""
 
@@ -26,8 +34,18 @@ def check(request: Request, version: tuple[int, int]) -> None:
     if _has_control(request.headers):
         raise BadRequest("a field holds a control character (RFC 9110 section 5.5)")
     names = [name.lower() for name, _ in request.headers]
+    if b"host" not in names and version == _HOSTED:
+        raise BadRequest("HTTP/1.1 asks for a Host field (RFC 9112 section 3.2)")
+    if len({*names}) < len(names):
+        _check_repeats(names)
     if not _TELLING.isdisjoint(names):
         _check_fields(request, names, version)
+
+
+def _check_repeats(names: list[bytes]) -> None:
+    for name in _SINGLE.intersection(names):
+        if names.count(name) > 1:
+            raise BadRequest(f"{name.decode('ascii')} may stand once in a request")
 
 
 def _check_fields(request: Request, names: list[bytes], version: tuple[int, int]) -> None:

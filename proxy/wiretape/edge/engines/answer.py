@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from wiretape.edge.engines.alarm import Alarm
+from wiretape.edge.alarm import Alarm
 from wiretape.edge.engines.connection import Connection
 from wiretape.edge.engines.pool import Pool
 from wiretape.edge.engines.sending import broken_off, pieces
@@ -45,7 +45,8 @@ class FastAnswer:
         self._ready: deque[Chunk] = deque()
         self._ready_bytes = 0
         self._is_paused = False
-        self._has_head = False
+        self.has_head = False
+        self._told: Callable[[], None] | None = None
         self._is_whole = False
         self._error: Exception | None = None
         self._taker: Callable[[Chunk], bool] | None = None
@@ -61,18 +62,31 @@ class FastAnswer:
     async def ask(self, asked: Asked, body: AsyncIterator[bytes] | None) -> FastAnswer:
         """Send the request and wait for the head; raises the `upstream_…` errors, and what the body raises."""
         assert self._connection is not None  # noqa: S101  it is let go at the end only
+        if body is None:
+            self.send(asked.head)
+        else:
+            self._upload = self._loop.create_task(self._send(self._connection, asked, body))
+        return await self.headed()
+
+    def send(self, request: bytes) -> None:
+        """Send a whole request at once."""
+        assert self._connection is not None  # noqa: S101  as above
+        self._connection.transport.write(request)
+        self._wind(self._options.first_byte_s)
+
+    def when_begun(self, told: Callable[[], None]) -> None:
+        """Call once when the head has come, or when none will; not after `close`."""
+        self._told = told
+
+    async def headed(self) -> FastAnswer:
+        """Wait for the head; raises as `ask`."""
         try:
-            if body is None:
-                self._connection.transport.write(asked.head)
-                self._wind(self._options.first_byte_s)
-            else:
-                self._upload = self._loop.create_task(self._send(self._connection, asked, body))
-            while not self._has_head and self._error is None:
+            while not self.has_head and self._error is None:
                 await self._wait()
         except BaseException:
             self.close()
             raise
-        if not self._has_head and self._error is not None:
+        if not self.has_head and self._error is not None:
             raise self._error
         return self
 
@@ -102,11 +116,16 @@ class FastAnswer:
         """Let chunks be taken as they come, those that the taker declines wait; what it raises, `chunks` raises."""
         self._taker = taker
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the body is whole, and all of it was taken."""
+        return self._is_whole and not self._ready
+
     def close(self) -> None:
         """Close the connection, unless the answer has ended and the pool has it back; idempotent."""
         self._silence()
         self._parser.release()
-        self._taker = None
+        self._taker = self._told = None
         if self._upload is not None:
             self._upload.cancel()
             self._upload = None
@@ -119,7 +138,7 @@ class FastAnswer:
         """Take a read."""
         at_ns = time.monotonic_ns()
         body = self._parser.feed(data)
-        if not self._has_head and not self._begin(at_ns):
+        if not self.has_head and not self._begin(at_ns):
             return
         if self._is_whole:
             return  # while the upload goes on; the connection will not be used again
@@ -143,7 +162,7 @@ class FastAnswer:
         self._connection = None
         if self._is_whole or self._error is not None:
             return
-        if not self._has_head:
+        if not self.has_head:
             self._fail(UpstreamUnreachable(f"{self._options.place} closed the connection before it answered"))
         elif error is None and self._parser.eof():
             self._end()
@@ -159,11 +178,11 @@ class FastAnswer:
             self._fail(UpstreamProtocolError(f"{self._options.place} answered with what is no HTTP: {parser.fault}"))
         elif parser.has_head:
             self.head = Head(parser.status, parser.headers, at_ns, parser.reason)
-            self._has_head = True
+            self.has_head = True
             self._pool.counts.interim += parser.interim
             if not parser.ended:
                 self._wind(self._options.idle_s)
-        return self._has_head
+        return self.has_head
 
     def _is_taken(self, chunk: Chunk) -> bool:
         """Offer a chunk to its taker while the reader waits; one that is awake has others to give before it."""
@@ -208,8 +227,9 @@ class FastAnswer:
     def _fail(self, error: Exception) -> None:
         """End badly, once, unless the answer is whole; what was read before is given first."""
         if self._error is None and not self._is_whole:
-            self._error = error
+            self._error, told = error, self._told
             self.close()
+            self._told = told
             self._wake()
 
     async def _send(self, connection: Connection, asked: Asked, body: AsyncIterator[bytes]) -> None:
@@ -222,18 +242,18 @@ class FastAnswer:
                     await self._room(connection.room)
         except Exception as error:  # noqa: BLE001  whatever a body raises, the exchange is over
             self._upload = None
-            self._fail(broken_off(error, is_answered=self._has_head))
+            self._fail(broken_off(error, is_answered=self.has_head))
             return
         self._upload = None
-        if not self._has_head:
+        if not self.has_head:
             self._wind(self._options.first_byte_s)
 
     async def _room(self, room: asyncio.Future[None]) -> None:
         """Wait until the upstream has read; before the head that is waited for like a chunk."""
-        if not self._has_head:
+        if not self.has_head:
             self._wind(self._options.idle_s)
         await room
-        if not self._has_head:
+        if not self.has_head:
             self._unwind()
 
     async def _wait(self) -> None:
@@ -244,6 +264,9 @@ class FastAnswer:
             self._waiter = None
 
     def _wake(self) -> None:
+        if self._told is not None:
+            told, self._told = self._told, None
+            told()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -260,7 +283,7 @@ class FastAnswer:
         self._alarm = None
 
     def _ring(self) -> None:
-        if not self._has_head:
+        if not self.has_head:
             waited_s = self._options.idle_s if self._upload is not None else self._options.first_byte_s
             self._fail(UpstreamTimeout(f"no response head from {self._options.place} in {waited_s:g} s"))
             return

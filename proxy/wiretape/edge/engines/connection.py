@@ -7,7 +7,7 @@ import select
 import ssl
 from typing import Protocol, cast
 
-from wiretape.edge.engines.alarm import Alarm
+from wiretape.edge.alarm import Alarm
 
 
 class Carried(Protocol):

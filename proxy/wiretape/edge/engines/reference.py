@@ -47,6 +47,9 @@ class ClientUpstream:
             trust_env=False,
         )
 
+    def ask(self, request: Request, body: bytes | None) -> None:
+        """Decline: aiohttp's client asks by waiting alone."""
+
     async def open(self, request: Request, body: AsyncIterator[bytes] | None) -> ClientAnswer:
         """Pass the request on and wait for the head."""
         options, headers = self.options, _as_text(outbound(request))
@@ -89,6 +92,9 @@ class ClientUpstream:
 
 class ClientAnswer:
     """A response of aiohttp's client, its body still encoded as it was sent."""
+
+    is_over = False
+    """Whether all of it was taken: its reader is asked once more."""
 
     def __init__(self, response: aiohttp.ClientResponse, idle_s: float) -> None:
         self.head = Head(response.status, response.raw_headers, time.monotonic_ns(), response.reason or "")

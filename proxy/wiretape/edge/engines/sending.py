@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 
 from wiretape.errors import BadRequest, UpstreamTorn, WiretapeError
 from wiretape.wire.asked import in_chunk
-
-LAST_CHUNK = b"0\r\n\r\n"
+from wiretape.wire.framing import LAST_CHUNK
 
 
 async def pieces(body: AsyncIterator[bytes], length: int | None) -> AsyncIterator[bytes]:
@@ -23,6 +22,15 @@ async def pieces(body: AsyncIterator[bytes], length: int | None) -> AsyncIterato
         yield LAST_CHUNK
     elif sent < length:
         raise BadRequest("the body ended before its Content-Length")
+
+
+def whole(body: bytes, length: int | None) -> bytes:
+    """Frame a body that is here; raises BadRequest where it is not of `length`."""
+    if length is None:
+        return in_chunk(body) + LAST_CHUNK
+    if len(body) != length:
+        raise BadRequest("the body is not as long as its Content-Length")
+    return body
 
 
 def broken_off(error: Exception, *, is_answered: bool) -> Exception:
