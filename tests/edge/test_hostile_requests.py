@@ -99,7 +99,7 @@ class Outcome(NamedTuple):
 async def sent(case: Case, data: bytes, *, pieces: int = 1) -> Outcome:
     """Send one case on a connection of its own, through a proxy of its own; gives what became of it."""
     log = io.StringIO()
-    edge = EdgeOptions(keepalive_s=5.0, body_idle_s=2.0)
+    edge = EdgeOptions(keepalive_s=5.0, body_idle_s=4.0)
     async with recording() as (url, recorder), proxied(url, edge=edge, log=log) as proxy:
         reader, writer = await asyncio.open_connection(proxy.traffic.address.host, proxy.traffic.address.port)
         size = max(1, len(data) // pieces)

@@ -95,7 +95,7 @@ class Passage:
         if pending.is_over and self._raw.client.room is None:
             pending.close()
             return response
-        pending.offer_to(self._take)
+        self._offer(pending, response)
         return None
 
     def left(self) -> None:
@@ -166,10 +166,11 @@ class Passage:
         """Send the head, in one call with what has come of the body."""
         first = answer.taken()
         response.begin(b"" if first is None else first.data, is_all=answer.is_over)
-        self._meter.answered(answer.head, time.monotonic_ns())
-        self._tee.head(answer.head)
-        if first is not None:
-            self._passed(first)
+        if self._is_watched:
+            self._meter.answered(answer.head, time.monotonic_ns())
+            self._tee.head(answer.head)
+            if first is not None:
+                self._passed(first)
 
     def _passed(self, chunk: Chunk) -> None:
         """Count a chunk, and show it to whoever watches."""
@@ -180,7 +181,7 @@ class Passage:
 
     async def _pump(self, answer: Answer, response: Relayed) -> tuple[How, str | None]:
         """Pass the body on: as it comes where the client keeps up, else when it has room again."""
-        answer.offer_to(self._take)
+        self._offer(answer, response)
         try:
             async for chunk in answer.chunks():
                 await response.drain()
@@ -193,9 +194,18 @@ class Passage:
         response.finish()
         return How.COMPLETE, None
 
+    def _offer(self, answer: Answer, response: Relayed) -> None:
+        """Have chunks taken as they come; where nobody watches, by the response itself."""
+        answer.offer_to(self._take if self._is_watched else response.take)
+
+    @property
+    def _is_watched(self) -> bool:
+        """Whether anybody reads the meter, or looks on."""
+        return self._watch is not None or bool(self._tee.observers)
+
     def _take(self, chunk: Chunk) -> bool:
         """Pass a chunk on within the call that brought it, unless the client has no room, or has left."""
-        if self._response is None or not self._response.take(chunk.data):
+        if self._response is None or not self._response.take(chunk):
             return False
         self._passed(chunk)
         return True

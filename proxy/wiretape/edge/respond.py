@@ -12,7 +12,7 @@ from wiretape.edge.incoming import Incoming
 from wiretape.edge.refusal import refusal
 from wiretape.edge.tls import cut, unsent
 from wiretape.errors import WiretapeError
-from wiretape.exchange import Head
+from wiretape.exchange import Chunk, Head
 from wiretape.wire.framing import LAST_CHUNK, Framing, frame
 
 LINGER_S = 1.0
@@ -61,8 +61,9 @@ class Relayed:
             return b"%x\r\n%b\r\n" % (len(data), data)
         return b"" if framing is Framing.EMPTY else data  # RFC 9112 section 6.3: nothing may follow such a head
 
-    def take(self, data: bytes) -> bool:
+    def take(self, chunk: Chunk) -> bool:
         """Do as `put`, where the client keeps up; else leave it at that, and say so. Each chunk comes this way."""
+        data = chunk.data
         client = self._client
         transport = client.transport
         if transport is None or client.room is not None or transport.is_closing():

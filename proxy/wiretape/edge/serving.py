@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 
 from wiretape.edge.alarm import Alarm
 from wiretape.edge.incoming import AHEAD_BYTES_MAX, Incoming, Responding
+from wiretape.edge.room import Roomy
 from wiretape.errors import BadRequest, InternalError, WiretapeError
 from wiretape.wire.arriving import ArrivalBounds, RequestHead, RequestParser
 
@@ -32,27 +33,26 @@ _NO_REQUEST = RequestHead("GET", "/", (), (1, 1), keep_alive=False, has_body=Fal
 """What stands for bytes that are none."""
 
 
-class Serving(asyncio.Protocol):
+class Serving(Roomy):
     """Answers with what `handler` gives, and with `_objected` what is no request or went wrong.
 
     One request is handled at a time. It has a task only where it has to wait for more than its upstream's head.
     """
 
     __slots__ = (
-        "_alarm", "_carried", "_is_deaf", "_is_reading", "_keepalive_s", "_loop", "_newest", "_parser", "_serving",
-        "_waiting", "handler", "room", "stalled", "task", "transport",
+        "_alarm", "_carried", "_is_deaf", "_is_reading", "_keepalive_s", "_newest", "_parser", "_serving",
+        "_waiting", "handler", "stalled", "task", "transport",
     )  # fmt: skip
 
     def __init__(self, handler: Handler, bounds: ArrivalBounds, keepalive_s: float) -> None:
+        super().__init__()
         self.handler = handler
         self.transport: asyncio.Transport | None = None
-        self.room: asyncio.Future[None] | None = None
         self.stalled = False
         self.task: asyncio.Task[None] | None = None
         """Of the exchange that is under way, where it has one."""
-        self._loop = asyncio.get_running_loop()
         self._parser = RequestParser(bounds, self)
-        self._alarm = Alarm(self._loop)
+        self._alarm = Alarm(self.loop)
         self._keepalive_s = keepalive_s
         self._waiting: deque[Incoming | WiretapeError] = deque()
         self._newest: Incoming | None = None
@@ -80,7 +80,7 @@ class Serving(asyncio.Protocol):
     def cancel(self) -> None:
         """Cancel what is under way."""
         if self.task is not None:
-            self._loop.call_soon(self.task.cancel)  # a task that is cancelled before its first step runs not at all
+            self.loop.call_soon(self.task.cancel)  # a task that is cancelled before its first step runs not at all
         elif self._carried is not None:
             carried, self._carried, self._serving = self._carried, None, None
             carried.left()
@@ -96,16 +96,6 @@ class Serving(asyncio.Protocol):
         if self._serving is None:
             self._next()
         self.see_room()
-
-    def pause_writing(self) -> None:
-        """Hold an answer back: the client does not read as fast as it comes."""
-        self.room = self._loop.create_future()
-
-    def resume_writing(self) -> None:
-        """Let an answer go on."""
-        if self.room is not None and not self.room.done():
-            self.room.set_result(None)
-        self.room = None
 
     def begun(self, head: RequestHead) -> None:
         """Take a head from the parser."""
@@ -156,7 +146,7 @@ class Serving(asyncio.Protocol):
 
     def carry(self, exchange: Coroutine[Any, Any, Responding]) -> None:
         """Let a task bring an exchange to its end."""
-        self.task = self._loop.create_task(self._answered(exchange))
+        self.task = self.loop.create_task(self._answered(exchange))
 
     def answered(self, response: Responding) -> None:
         """Take an exchange's end: at once where nothing is left to wait for."""

@@ -38,33 +38,33 @@ class AnswerBounds(Struct, frozen=True):
 class AnswerParser:
     """Reads one answer, by `feed` and at last `eof`; ask `has_head`, `fault` and `ended`, in this order, after each."""
 
+    # Of every new one: to set them on each would cost a tenth of reading a short answer.
+    _reason_bytes = _line_bytes = 0
+    _length: int | None = None
+    _left: int | None = None
+    _is_chunked = _until_close = False
+    _chunks: httptools.HttpResponseParser | None = None
+    status = 0
+    has_head = False
+    ended = False
+    """Whether the body is whole."""
+    reusable = False
+    """Whether the connection may carry another request, once the answer has ended."""
+    fault: str | None = None
+    """What was wrong; nothing is read after it."""
+    has_excess = False
+    """Whether bytes came beyond the end."""
+    interim = 0
+    """1xx answers dropped."""
+    trailers = 0
+    """Trailer fields dropped."""
+
     def __init__(self, bounds: AnswerBounds, *, to_head: bool = False) -> None:
         self._bounds = bounds
         self._is_to_head = to_head
         self._pieces: list[bytes] = []
         self._reason: list[bytes] = []
-        self._reason_bytes = 0
         self._headers: list[tuple[bytes, bytes]] = []
-        self._line_bytes = 0
-        self._length: int | None = None
-        self._is_chunked = False
-        self._chunks: httptools.HttpResponseParser | None = None
-        self._left: int | None = None
-        self._until_close = False
-        self.status = 0
-        self.has_head = False
-        self.ended = False
-        """Whether the body is whole."""
-        self.reusable = False
-        """Whether the connection may carry another request, once the answer has ended."""
-        self.fault: str | None = None
-        """What was wrong; nothing is read after it."""
-        self.has_excess = False
-        """Whether bytes came beyond the end."""
-        self.interim = 0
-        """1xx answers dropped."""
-        self.trailers = 0
-        """Trailer fields dropped."""
         self.on_body = self._pieces.append  # httptools takes the callbacks when it is made: spare a call for each chunk
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         # RFC 9112 section 2.2 allows the first; old servers pad chunk sizes. Our own framing carries neither on.
@@ -84,9 +84,21 @@ class AnswerParser:
         return b"".join(self._reason).decode("utf-8", "surrogateescape")
 
     def feed(self, data: bytes) -> bytes:
-        """Take a read; gives the body bytes in it."""
-        if self._chunks is not None:
-            return self._unchunked(self._chunks, data)
+        """Take a read; gives the body bytes in it. Chunks are the hot path, and so are read here in one piece."""
+        parser = self._chunks
+        if parser is None:
+            return self._unframed(data)
+        try:
+            parser.feed_data(data)
+        except _REFUSALS as error:
+            self._break_off(error)
+        if len(self._pieces) != 1 or self.has_excess:
+            return self._body(data)
+        self._line_bytes = 0
+        return self._pieces.pop()
+
+    def _unframed(self, data: bytes) -> bytes:
+        """Take a read of anything but a body in chunks."""
         if self._left is not None:
             return self._counted(data, self._left)
         if self._until_close:
@@ -199,17 +211,6 @@ class AnswerParser:
         elif self.has_head and self._is_chunked:
             self._chunks = self._parser
         return body
-
-    def _unchunked(self, parser: httptools.HttpResponseParser, data: bytes) -> bytes:
-        """Read on in a chunked body; the hot path, and so in one piece for what a read of it usually is."""
-        try:
-            parser.feed_data(data)
-        except _REFUSALS as error:
-            self._break_off(error)
-        if len(self._pieces) != 1 or self.has_excess:
-            return self._body(data)
-        self._line_bytes = 0
-        return self._pieces.pop()
 
     def _step_by_line(self, parser: httptools.HttpResponseParser, data: bytes) -> None:
         """Feed the head and no more, so that it is known where it ends."""

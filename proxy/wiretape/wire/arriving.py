@@ -6,6 +6,7 @@ fields, heads and trailers are bounded, trailers dropped. Whether a head may be 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol
 
 import httptools
@@ -17,7 +18,6 @@ from wiretape.exchange import Headers
 _HEAD_LINES = 4
 """Times `line_bytes_max` that a whole head may take: its lines and their number are bounded alone."""
 _TELLING_LENGTHS = frozenset({len(b"content-length"), len(b"transfer-encoding")})
-_VERSIONS = {"1.1": (1, 1), "1.0": (1, 0)}
 
 
 class ArrivalBounds(Struct, frozen=True):
@@ -134,7 +134,7 @@ class RequestParser:
         self._has_moved = True
         self._taker.begun(
             RequestHead(
-                parser.get_method().decode("ascii"),
+                _method(parser.get_method()),
                 self._target.decode("utf-8", "surrogateescape"),
                 tuple(self._headers),
                 _version(parser.get_http_version()),
@@ -177,9 +177,13 @@ def _too_long() -> HeadersTooLarge:
     return HeadersTooLarge("the request line or a field is over header_bytes_max")
 
 
+@lru_cache(maxsize=64)
+def _method(name: bytes) -> str:
+    """Give one of llhttp's, which are few."""
+    return name.decode("ascii")
+
+
+@lru_cache(maxsize=64)
 def _version(text: str) -> tuple[int, int]:
-    known = _VERSIONS.get(text)
-    if known is not None:
-        return known
     major, _, minor = text.partition(".")
     return int(major), int(minor)

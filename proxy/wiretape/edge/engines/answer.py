@@ -33,6 +33,18 @@ class FastAnswer:
     """
 
     head: Head
+    has_head = False
+    was_begun = False
+    """Whether a byte of the answer has come."""
+    # Of every new one: there is one for each request.
+    _ready_bytes = 0
+    _is_paused = _is_whole = False
+    _error: Exception | None = None
+    _told: Callable[[], None] | None = None
+    _taker: Callable[[Chunk], bool] | None = None
+    _waiter: asyncio.Future[None] | None = None
+    _waiting_since_s = NOT_WAITING
+    _upload: asyncio.Task[None] | None = None
 
     def __init__(
         self, connection: Connection, pool: Pool, options: UpstreamOptions, bounds: AnswerBounds, method: str
@@ -41,22 +53,10 @@ class FastAnswer:
         self._pool = pool
         self._options = options
         self._parser = AnswerParser(bounds, to_head=method == "HEAD")
-        self._loop = asyncio.get_running_loop()
+        self._loop = connection.loop
         self._ready: deque[Chunk] = deque()
-        self._ready_bytes = 0
-        self._is_paused = False
-        self.has_head = False
-        self._told: Callable[[], None] | None = None
-        self._is_whole = False
-        self._error: Exception | None = None
-        self._taker: Callable[[Chunk], bool] | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._waiting_since_s = NOT_WAITING
         self._alarm: Alarm | None = connection.alarm
         """None once the connection is another's, or nobody's."""
-        self._upload: asyncio.Task[None] | None = None
-        self.was_begun = False
-        """Whether a byte of the answer has come."""
         connection.exchange = self
 
     async def ask(self, asked: Asked, body: AsyncIterator[bytes] | None) -> FastAnswer:
@@ -135,18 +135,24 @@ class FastAnswer:
             connection.abort()
 
     def received(self, data: bytes) -> None:
-        """Take a read."""
+        """Take a read. Each chunk comes this way: whatever is called here, it pays for."""
         at_ns = time.monotonic_ns()
-        body = self._parser.feed(data)
+        parser = self._parser
+        body = parser.feed(data)
         if not self.has_head and not self._begin(at_ns):
             return
         if self._is_whole:
             return  # while the upload goes on; the connection will not be used again
-        is_taken = bool(body) and self._is_taken(chunk := Chunk(body, at_ns))
-        if body and not is_taken:
-            self._hold(chunk)
-        if self._parser.ended or self._parser.fault is not None:
-            self._conclude(self._parser.fault)
+        is_taken = False
+        if body:
+            chunk = Chunk(body, at_ns)
+            # Only while the reader waits: one that is awake has others to give before it.
+            if self._taker is not None and self._waiter is not None and not self._waiter.done():
+                is_taken = self._offered(self._taker, chunk)
+            if not is_taken:
+                self._hold(chunk)
+        if parser.ended or parser.fault is not None:
+            self._conclude(parser.fault)
         elif not is_taken:
             self._wake()
 
@@ -184,13 +190,10 @@ class FastAnswer:
                 self._wind(self._options.idle_s)
         return self.has_head
 
-    def _is_taken(self, chunk: Chunk) -> bool:
-        """Offer a chunk to its taker while the reader waits; one that is awake has others to give before it."""
-        if self._taker is None or self._waiter is None or self._waiter.done():
-            return False
+    def _offered(self, taker: Callable[[Chunk], bool], chunk: Chunk) -> bool:
         self._waiting_since_s = self._loop.time()
         try:
-            return self._taker(chunk)
+            return taker(chunk)
         except Exception as error:  # noqa: BLE001  its mistake is the reader's to hear of, not the connection's
             self._fail(error)
             return True

@@ -8,6 +8,7 @@ import ssl
 from typing import Protocol, cast
 
 from wiretape.edge.alarm import Alarm
+from wiretape.edge.room import Roomy
 
 
 class Carried(Protocol):
@@ -36,15 +37,14 @@ class Keeper(Protocol):
         """Learn of one that is closed."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(Roomy):
     """Carries one exchange after the other; what comes between two of them closes it."""
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
-        self._loop = asyncio.get_running_loop()
-        self._room: asyncio.Future[None] | None = None
+        super().__init__()
         self._poll = select.poll()
-        self.alarm = Alarm(self._loop)
+        self.alarm = Alarm(self.loop)
         self.transport: asyncio.Transport
         self.exchange: Carried | None = None
         self.is_lost = False
@@ -75,21 +75,6 @@ class Connection(asyncio.Protocol):
         self._lose(exc or _cut())
         self.alarm.stop()
         self._keeper.gone(self)
-
-    def pause_writing(self) -> None:
-        """Hold an upload back: the upstream does not read as fast as it comes."""
-        self._room = self._loop.create_future()
-
-    def resume_writing(self) -> None:
-        """Let an upload go on."""
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
-        self._room = None
-
-    @property
-    def room(self) -> asyncio.Future[None] | None:
-        """What to wait for before more is written, or None where there is room."""
-        return self._room
 
     @property
     def is_usable(self) -> bool:
