@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self, TextIO
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -41,19 +40,19 @@ from wiretape.runs.prices import Prices
 from wiretape.runs.report import Sink
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.server import served
-from wiretape.sources import Sources
+from wiretape.sources import Sources, peers
+from wiretape.telemetry.budget import EXPORT_SHARE, FLUSH_S, LOG_SHARE, SINKS_SHARE, Budget
 from wiretape.telemetry.complaints import LoopErrors
 from wiretape.telemetry.fanout import Fanout
 from wiretape.telemetry.log import Nowhere, line_logger
-from wiretape.telemetry.options import Gauges, Peer
+from wiretape.telemetry.options import Gauges
 from wiretape.telemetry.redaction import Redacted
 from wiretape.telemetry.setup import telemetry
+from wiretape.telemetry.stream import unblocked
 from wiretape.wire.credential import KeyHashes
 
 SWEEP_EVERY_S = 1.0
 TOKEN_BYTES = 32
-FLUSH_S = 3.0
-"""Seconds that all sinks together get at the end: a dead collector must not eat a container's grace period."""
 
 
 class Outcome(Struct, frozen=True):
@@ -104,6 +103,7 @@ class Proxy:
         self._open = AsyncExitStack()
         self._sources = Sources(config, self._open)
         self._lag_s = 0.0
+        self._flush = Budget(FLUSH_S)
         self.closed = False
 
     @classmethod
@@ -164,17 +164,19 @@ class Proxy:
     ) -> None:
         config = self.config
         addresses = self._reserved(config.listen, shared=config.reuse_port), self._reserved(config.admin)
+        log = self._lines = unblocked(log, config.telemetry.queue_max)
+        self._open.push_async_callback(self._flush.end, LOG_SHARE, self._lines.end)
         logger = line_logger(log, colors="NO_COLOR" not in environ)
         self.loop_errors = LoopErrors(logger, config.telemetry.warn_every_s)
         behind = self._behind = await self._upstreams()
         self._telemetry = telemetry(
-            config.telemetry, self._gauges(), logger, peers=_peers(behind), environ=environ, exporter=exporter, log=log
+            config.telemetry, self._gauges(), logger, peers=peers(behind), environ=environ, exporter=exporter, log=log
         )
-        self._open.push_async_callback(asyncio.to_thread, self._telemetry.shutdown, FLUSH_S / 3)
+        self._open.push_async_callback(self._flush.end, EXPORT_SHARE, self._telemetry.shutdown)
         self._ledger = _ledger(config)
         sinks = (*self._telemetry.sinks, *self._ledger, *sinks)
         self._fanout = Fanout(sinks, config.telemetry, logger, priced=_prices(config, behind).priced)
-        self._open.push_async_callback(asyncio.to_thread, self._fanout.close, FLUSH_S * 2 / 3)
+        self._open.push_async_callback(self._flush.end, SINKS_SHARE, self._fanout.close)
         self._reports = Redacted(self._fanout, config.redact)
         self._runs = Runs(config.runs, self._reports.run, lambda: new_bits(64), self._reports.correction)
         self._open.push_async_callback(asyncio.to_thread, lambda: self._runs.close(time.monotonic_ns()))
@@ -252,8 +254,14 @@ class Proxy:
     def _dropped(self) -> dict[str, int]:
         recording = self._sources.recording
         lost, passed = (recording.dropped, recording.lookbacks_passed) if recording else (0, 0)
-        ours = {"redaction": self._reports.dropped, "runs_evicted": self._runs.evicted}
-        return {**self._fanout.dropped, **ours, "recorder": lost, "redact_lookback": passed}
+        ours = {
+            "redaction": self._reports.dropped,
+            "runs_evicted": self._runs.evicted,
+            "log_lines": self._lines.dropped,
+        }
+        aside = sum(one.set_aside for one in self._ledger)
+        seen = {"ledger_damaged": aside, "recorder": lost, "redact_lookback": passed}
+        return {**self._fanout.dropped, **ours, **seen}
 
     def _sweep(self, due_s: float) -> None:
         """Abandon what is overdue, and see how late the loop is."""
@@ -276,7 +284,7 @@ class Proxy:
 
 
 def _prices(config: Config, behind: tuple[UpstreamOptions, ...]) -> Prices:
-    providers = {name: peer.provider for name, peer in _peers(behind).items()}
+    providers = {name: peer.provider for name, peer in peers(behind).items()}
     return prices(config.price, config.audit, providers)
 
 
@@ -284,13 +292,3 @@ def _ledger(config: Config) -> tuple[LedgerSink, ...]:
     if config.ledger == NONE:
         return ()
     return (LedgerSink(parse_ledger_url(config.ledger), config.audit, aliases=config.telemetry.keys),)
-
-
-def _peers(behind: tuple[UpstreamOptions, ...]) -> dict[str, Peer]:
-    return {one.name: _peer(one) for one in behind}
-
-
-def _peer(one: UpstreamOptions) -> Peer:
-    parts = urlsplit(one.url)
-    address, port = (one.socket, None) if one.socket else (parts.hostname or "", parts.port)
-    return Peer(address, port, one.provider)

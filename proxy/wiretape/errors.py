@@ -201,3 +201,15 @@ class LedgerError(UsageError):
     """A ledger that cannot be opened or read."""
 
     code = "ledger_invalid"
+
+
+class LedgerBusy(LedgerError):
+    """A ledger that another process holds, or whose disk is full: rows wait, up to `audit.held_max`."""
+
+    code = "ledger_busy"
+
+
+class LedgerDamaged(LedgerError):
+    """A ledger that is no longer whole; it is moved aside, and a new one is begun."""
+
+    code = "ledger_damaged"

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from wiretape import __version__
 from wiretape.cassette.format import Tape
@@ -25,6 +26,7 @@ from wiretape.edge.store import Sealed, load, recorded, stem_of
 from wiretape.edge.upstream import UpstreamOptions
 from wiretape.errors import ConfigError
 from wiretape.exchange import Upstream
+from wiretape.telemetry.options import Peer
 
 
 class Sources:
@@ -115,3 +117,14 @@ def _matching(config: Config) -> Matching:
         misses_max=match.misses_max,
         redact=config.redact,
     )
+
+
+def peers(behind: tuple[UpstreamOptions, ...]) -> dict[str, Peer]:
+    """Where each upstream is, by its name, for telemetry."""
+    return {one.name: _peer(one) for one in behind}
+
+
+def _peer(one: UpstreamOptions) -> Peer:
+    parts = urlsplit(one.url)
+    address, port = (one.socket, None) if one.socket else (parts.hostname or "", parts.port)
+    return Peer(address, port, one.provider)

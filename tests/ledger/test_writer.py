@@ -192,39 +192,6 @@ def test_somebody_elses_file_is_refused_and_left_as_it_was(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_failed_batch_is_dropped_and_the_next_opens_the_file_anew(path: Path) -> None:
-    sink = LedgerSink(path, OPTIONS)
-    sink.run(a_run(run_id="run_0"))
-    sink.flush()
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        sink.run(a_run(run_id="run_lost"))
-        with pytest.raises(LedgerError, match="database is locked; 1 reports lost"):
-            sink.flush()
-        other.execute("ROLLBACK")
-    assert sink.gathered == 0
-    sink.run(a_run())
-    sink.close(1.0)
-    with reading(path) as connection:
-        assert [row[0] for row in connection.execute("SELECT run_id FROM run ORDER BY 1")] == ["run_0", "run_1"]
-
-
-def test_a_batch_is_written_whole_or_not_at_all(path: Path) -> None:
-    sink = LedgerSink(path, OPTIONS)
-    sink.run(a_run())
-    sink.run(a_run(run_id="run_2", outcome=None))
-    with pytest.raises(LedgerError, match="2 reports lost"):
-        sink.close(1.0)
-    with reading(path) as connection:
-        assert connection.execute("SELECT count(*) FROM run").fetchone() == (0,)
-
-
-def test_a_damaged_file_is_an_error_of_the_ledger(path: Path) -> None:
-    path.write_bytes(b"this was a ledger once" * 100)
-    with pytest.raises(LedgerError, match="file is not a database"):
-        write(path, a_run())
-
-
 def test_a_folder_that_is_not_there_is_an_error_of_the_ledger(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="No such file or directory"):
         write(tmp_path / "missing" / "wiretape.db", a_run())

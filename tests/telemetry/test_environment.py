@@ -20,7 +20,7 @@ from support.telemetry import PEERS, Lines, gauges
 from wiretape.errors import ConfigError
 from wiretape.telemetry.environment import HONOURED, Asked, asked
 from wiretape.telemetry.options import TelemetryOptions
-from wiretape.telemetry.setup import Telemetry, _batches, _readers, telemetry
+from wiretape.telemetry.setup import Telemetry, _batches, _exporting, _readers, telemetry
 from wiretape.wire.tracing import Sampler, Tracing
 
 OTLP = "OTEL_EXPORTER_OTLP_"
@@ -277,10 +277,10 @@ LIMITS: list[tuple[dict[str, str], str, object]] = [
     ({"OTEL_METRIC_EXPORT_TIMEOUT": "78"}, "metrics._export_timeout_millis", 78),
     ({f"{OTLP}TIMEOUT": "2"}, "spans._exporter._exporter._client._timeout", 2),
     ({f"{OTLP}TRACES_TIMEOUT": "3"}, "spans._exporter._exporter._client._timeout", 3),
-    ({f"{OTLP}METRICS_TIMEOUT": "4"}, "metrics._exporter._client._timeout", 4),
+    ({f"{OTLP}METRICS_TIMEOUT": "4"}, "metrics._exporter._exporter._client._timeout", 4),
     ({f"{OTLP}PROTOCOL": "grpc", f"{OTLP}INSECURE": "true"}, "spans._exporter._exporter._insecure", True),
     ({f"{OTLP}PROTOCOL": "grpc", f"{OTLP}TRACES_INSECURE": "true"}, "spans._exporter._exporter._insecure", True),
-    ({f"{OTLP}PROTOCOL": "grpc", f"{OTLP}METRICS_INSECURE": "true"}, "metrics._exporter._insecure", True),
+    ({f"{OTLP}PROTOCOL": "grpc", f"{OTLP}METRICS_INSECURE": "true"}, "metrics._exporter._exporter._insecure", True),
 ]
 
 
@@ -290,7 +290,7 @@ def test_limits_reach_what_they_limit(environ: Any, variables: dict[str, str], p
     named = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp"}
     secure = {} if "INSECURE" in str(variables) else {f"{OTLP}ENDPOINT": "http://127.0.0.1:9"}
     wanted = asked(environ(**named, **secure, **variables))
-    batches, readers = _batches(wanted), _readers(CollectorRegistry(), wanted)
+    batches, readers = _batches(wanted), _readers(CollectorRegistry(), _exporting(wanted))
     found: Any = {"spans": batches._batches._batch_processor, "metrics": readers[1]}[path.partition(".")[0]]
     for name in path.split(".")[1:]:
         found = getattr(found, name)

@@ -79,6 +79,24 @@ class Gathering(Collecting):
             raise OSError("disk full")
 
 
+class Keeping(Gathering):
+    """Fails as often as it is told to, and keeps what it holds."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+        self.failed = Semaphore(0)
+        self.written = Event()
+
+    def flush(self) -> None:
+        if self.failures > 0:
+            self.failures -= 1
+            self.failed.release()
+            raise OSError("locked")
+        super().flush()
+        self.written.set()
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = 0.0
@@ -157,7 +175,7 @@ def test_one_warning_a_minute_for_each_sink() -> None:
     assert told == [("sink.failed", "bad", "ValueError", "no", 1), ("sink.failed", "bad", "ValueError", "no", 3)]
 
 
-def test_refused_reports_are_warned_about_once_the_sink_moves() -> None:
+def test_refused_reports_are_warned_about_while_the_sink_hangs() -> None:
     lines, gate = Lines(), Event()
     sink = Collecting(gate=gate)
     fanout = a_fanout(sink, lines=lines, queue_max=1)
@@ -165,9 +183,12 @@ def test_refused_reports_are_warned_about_once_the_sink_moves() -> None:
     assert sink.entered.wait(LONG_S)
     fanout.exchange(an_exchange())
     fanout.exchange(an_exchange())
+    assert [(line["error"], line["dropped"]) for line in lines.all] == [("QueueFull", 1)]
+    fanout.exchange(an_exchange())
     gate.set()
     fanout.close(LONG_S)
-    assert [(line["error"], line["dropped"]) for line in lines.all] == [("QueueFull", 1)]
+    told = [(line["event"], line["dropped"]) for line in lines.all]
+    assert told == [("sink.failed", 1), ("sink.ended", 2)]
 
 
 def test_a_hanging_sink_holds_up_nobody() -> None:
@@ -244,3 +265,68 @@ def test_an_exchange_a_gathering_sink_does_not_hold_causes_no_flush() -> None:
     fanout.exchange(an_exchange())
     fanout.close(LONG_S)
     assert sink.batches == []
+
+
+def test_what_a_sink_still_holds_is_tried_again_without_a_further_report() -> None:
+    sink = Keeping(failures=2)
+    fanout = a_fanout(sink)
+    for _ in range(3):
+        fanout.run(a_run())
+    assert sink.written.wait(LONG_S)
+    assert fanout.close(LONG_S) == []
+    assert (sum(sink.batches), fanout.dropped) == (3, {"gathering": 0})
+
+
+def test_a_sink_that_fails_is_not_asked_again_for_each_report() -> None:
+    sink, clock = Keeping(failures=99), Clock()
+    fanout = Fanout([sink], TelemetryOptions(batch_max=1), Lines().logger, clock)
+    fanout.run(a_run())
+    assert sink.failed.acquire(timeout=LONG_S)
+    for _ in range(20):
+        fanout.run(a_run())
+    for _ in range(21):
+        assert sink.taken.acquire(timeout=LONG_S)
+    assert sink.failures == 98
+    sink.failures, clock.now = 0, 1.0
+    fanout.run(a_run())
+    assert sink.written.wait(LONG_S)
+    fanout.close(LONG_S)
+    assert (sum(sink.batches), fanout.dropped) == (22, {"gathering": 0})
+
+
+def test_what_is_held_at_the_end_is_counted_and_told() -> None:
+    lines, sink = Lines(), Keeping(failures=99)
+    fanout = a_fanout(sink, lines=lines)
+    for _ in range(3):
+        fanout.run(a_run())
+    fanout.close(LONG_S)
+    assert fanout.dropped == {"gathering": 3}
+    last = lines.all[-1]
+    assert (last["event"], last["sink"], last["late"], last["dropped"]) == ("sink.ended", "gathering", False, 3)
+
+
+def test_what_a_hanging_sink_leaves_at_the_end_is_told() -> None:
+    lines, gate = Lines(), Event()
+    sink = Collecting(gate=gate)
+    fanout = a_fanout(sink, lines=lines)
+    for _ in range(3):
+        fanout.run(a_run())
+    assert sink.entered.wait(LONG_S)
+    fanout.close(0.01)
+    told = [(line["event"], line["late"], line["dropped"]) for line in lines.all]
+    assert told == [("sink.ended", True, 3)]
+    gate.set()
+
+
+def test_another_kind_of_error_is_told_within_the_minute() -> None:
+    lines = Lines()
+    sink = BadAtRuns("bad")
+    fanout = a_fanout(sink, lines=lines)
+    for error in (ValueError("no"), OSError("other"), ValueError("again")):
+        sink._error = error
+        fanout.run(a_run())
+        fanout.exchange(an_exchange())
+        assert sink.taken.acquire(timeout=LONG_S)
+    fanout.close(LONG_S)
+    told = [(line["event"], line.get("error"), line["dropped"]) for line in lines.all]
+    assert told == [("sink.failed", "ValueError", 1), ("sink.failed", "OSError", 2), ("sink.ended", None, 3)]

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import importlib.util
 import os
+import select
 import shutil
 import signal
 import sys
@@ -31,7 +32,23 @@ KEY = "sk-wiretape-replay-needs-no-key"
 """What a command gets as OPENAI_API_KEY in replay, where it has none of its own: it opens nothing."""
 
 
+TOLD_WITHIN_S = 1.0
+"""Seconds that a full pipe has to take what is told at the end."""
+
 T = TypeVar("T")
+
+
+def tell(text: str, within_s: float = TOLD_WITHIN_S) -> None:
+    """Say it on stderr, if anybody reads that: a pipe that is full or closed must hold up no stream and no exit."""
+    with contextlib.suppress(OSError):
+        if _has_room(within_s):
+            click.echo(text, err=True)
+
+
+def _has_room(within_s: float) -> bool:
+    with contextlib.suppress(OSError, ValueError):  # no descriptor, or one that cannot be asked
+        return bool(select.select([], [sys.stderr.fileno()], [], within_s)[1])
+    return True
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
@@ -99,8 +116,7 @@ class Signals:
             return
         self.first = number
         self._came.set()
-        with contextlib.suppress(OSError):  # nobody may read it any more
-            click.echo("wiretape: draining; a second signal ends it at once", err=True)
+        tell("wiretape: draining; a second signal ends it at once", within_s=0)
 
 
 def environment(proxy: Proxy, environ: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from wiretape.app import Outcome, Proxy, start_sandbox
 from wiretape.cassette.plan import Mode
 from wiretape.cassette.show import printable
 from wiretape.cli.options import effective, proxy_options
-from wiretape.cli.running import Signals, run, run_loop
+from wiretape.cli.running import Signals, run, run_loop, tell
 from wiretape.config import Config, Effective, checked
 from wiretape.edge.address import UNIX, UnixAddress, parse_address
 from wiretape.errors import UsageError
@@ -203,18 +203,18 @@ def _recorded(outcome: Outcome) -> int:
     if sealed is None:
         return 0
     for one in (sealed, *sealed.others):
-        click.echo(f"{one.interactions} interactions in {one.path}, {one.incomplete} incomplete", err=True)
+        tell(f"{one.interactions} interactions in {one.path}, {one.incomplete} incomplete")
     if outcome.stopped:
-        click.echo(outcome.stopped, err=True)
+        tell(outcome.stopped)
     if outcome.unrecorded:
-        click.echo(f"{outcome.unrecorded} exchanges are not in it: a bound or the disk kept them out", err=True)
+        tell(f"{outcome.unrecorded} exchanges are not in it: a bound or the disk kept them out")
     incomplete = any(one.incomplete for one in (sealed, *sealed.others))
     return int(incomplete or bool(outcome.unrecorded or outcome.stopped))
 
 
 def _verified(outcome: Outcome) -> int:
     if outcome.drift:
-        click.echo("live answers differ from recorded ones:\n" + _indented(map(printable, outcome.drift)), err=True)
+        tell("live answers differ from recorded ones:\n" + _indented(map(printable, outcome.drift)))
     return int(bool(outcome.drift))
 
 
@@ -236,8 +236,8 @@ def _indented(lines: Iterable[str]) -> str:
 def _replayed(outcome: Outcome, *, strict: bool) -> int:
     if outcome.refused:
         were = "1 request was" if outcome.refused == 1 else f"{outcome.refused} requests were"
-        click.echo(f"{were} refused: no recording has an answer", err=True)
-        click.echo("\n".join(f"  {_paragraph(miss)}" for miss in outcome.misses[:MISSES_SHOWN]), err=True)
+        tell(f"{were} refused: no recording has an answer")
+        tell("\n".join(f"  {_paragraph(miss)}" for miss in outcome.misses[:MISSES_SHOWN]))
     if strict and outcome.unplayed:
-        click.echo("left unplayed:\n" + _indented(outcome.unplayed), err=True)
+        tell("left unplayed:\n" + _indented(outcome.unplayed))
     return int(bool(outcome.refused or (strict and outcome.unplayed)))

@@ -7,12 +7,15 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
+from time import monotonic
 from typing import Final
 
 from wiretape.ledger import schema
 from wiretape.ledger.options import LedgerOptions
 
 _OWNER_ONLY: Final = 0o600
+_TURN_S: Final = 0.01
 
 
 def open_ledger(path: Path, options: LedgerOptions) -> sqlite3.Connection:
@@ -23,19 +26,22 @@ def open_ledger(path: Path, options: LedgerOptions) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY))
     connection = sqlite3.connect(path, timeout=options.busy_timeout_ms / 1000, isolation_level=None)
     try:
-        _prepare(connection, path)
+        _prepare(connection, path, options.busy_timeout_ms / 1000)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    # Somebody else's file is refused before anything is changed in it.
+def _prepare(connection: sqlite3.Connection, path: Path, busy_s: float) -> None:
+    # Somebody else's file is refused before anything is changed in it. It is looked at in one transaction: another
+    # process may be making it right now, and half of that would look like somebody else's.
+    connection.execute("BEGIN")
     schema.known_version(connection, path)
+    connection.execute("ROLLBACK")
     # Only a file without tables takes this; then what a purge frees can be given back piece by piece.
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _turn_to_wal(connection, busy_s)
     # With WAL, NORMAL can lose the last transactions to a power cut, never the file.
     connection.execute("PRAGMA synchronous = NORMAL")
     # What was removed is gone from the file, not only from its tables.
@@ -45,6 +51,20 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         schema.migrate(connection, schema.known_version(connection, path))
 
 
+def _turn_to_wal(connection: sqlite3.Connection, within_s: float) -> None:
+    """SQLite does not wait here by itself: of two that turn a new file, one is told at once that it is locked."""
+    until_s = monotonic() + within_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() >= until_s:
+                raise
+            Event().wait(_TURN_S)
+        else:
+            return
+
+
 @contextmanager
 def immediate(connection: sqlite3.Connection) -> Iterator[None]:
     """A transaction that takes the write lock at once, so it can only fail before anything was done."""
@@ -52,6 +72,7 @@ def immediate(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has ended it already
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")

@@ -16,7 +16,9 @@ class LedgerOptions(Struct, frozen=True, kw_only=True):
     """What the ledger keeps, how long, and what its runs are priced by."""
 
     busy_timeout_ms: int = 2_000
-    """Milliseconds to wait for another process's transaction; then the batch is lost and counted."""
+    """Milliseconds to wait for another process's transaction, each time the batch is tried."""
+    held_max: int = 20_000
+    """Reports kept in memory while the ledger is locked or its disk full; what comes beyond is lost and counted."""
     requests: bool = False
     """Whether each exchange gets a row of its own, with sizes and times, beside the run that it belongs to."""
     retention_days: float | None = None

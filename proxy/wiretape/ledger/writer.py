@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from wiretape.errors import LedgerError
+from wiretape.errors import LedgerBusy, LedgerDamaged, LedgerError
 from wiretape.ledger.batch import Batch
-from wiretape.ledger.open import immediate, open_ledger
+from wiretape.ledger.file import LedgerFile
 from wiretape.ledger.options import LedgerOptions
 from wiretape.ledger.purge import give_back_some, purge_some
 from wiretape.runs.report import Correction, ExchangeReport, RunReport
@@ -20,10 +20,10 @@ _US_PER_DAY: Final = 86_400 * 1_000_000
 
 
 class LedgerSink:
-    """Gathers reports and writes them when told to; opens the file on its first write, in the thread that writes.
+    """Gathers reports and writes them when told to, in the thread that writes.
 
-    Raises LedgerError when the file is locked, damaged, read-only, not a ledger, or of a newer Wiretape. The batch is
-    then lost, and the next one opens the file anew.
+    Raises LedgerError when it cannot. Where the file is locked or its disk full (LedgerBusy), or was damaged and moved
+    aside (LedgerDamaged), the reports stay for the next try, up to `held_max`; else they are lost.
     """
 
     name = "ledger"
@@ -40,8 +40,8 @@ class LedgerSink:
         self._path = path
         self._options = options
         self._now_ns = now_ns
+        self._file = LedgerFile(path, options)
         self._batch = Batch(options.runs_remembered_max, aliases or {}, requests=options.requests)
-        self._connection: sqlite3.Connection | None = None
         self.purged = 0
         """Rows that `retention_days` took out."""
 
@@ -50,40 +50,51 @@ class LedgerSink:
         """Reports that wait for `flush`."""
         return len(self._batch)
 
+    @property
+    def set_aside(self) -> int:
+        """Damaged ledgers that were moved aside."""
+        return self._file.set_aside
+
     def exchange(self, report: ExchangeReport) -> None:
         """Hold the exchange's row, where exchanges have some, and its share of its run's overhead."""
+        if self._options.requests:
+            self._make_sure_of_room()
         self._batch.exchange(report)
 
     def run(self, report: RunReport) -> None:
-        """Hold the rows of a run, its steps and its price until `flush`."""
+        """Hold the rows of a run, its steps and its price until `flush`; raises LedgerBusy where `held_max` wait."""
+        self._make_sure_of_room()
         self._batch.run(report)
 
     def correction(self, report: Correction) -> None:
-        """Hold a correction of a run until `flush`."""
+        """Hold a correction of a run until `flush`; raises LedgerBusy where `held_max` wait."""
+        self._make_sure_of_room()
         self._batch.correction(report)
 
     def flush(self) -> None:
         """Write all held rows in one transaction, and take out some of those that are too old."""
         try:
-            connection = self._connection or open_ledger(self._path, self._options)
-            self._connection = connection
-            with immediate(connection):
-                self._batch.write(connection)
-        except (sqlite3.Error, OSError) as error:
-            self._forget()
-            lost = len(self._batch)
-            raise LedgerError(f"ledger {self._path} could not be written: {error}; {lost} reports lost") from error
-        finally:
+            connection = self._file.write(self._batch.write)
+        except (LedgerBusy, LedgerDamaged):
+            raise
+        except LedgerError:
             self._batch.clear()
+            raise
+        self._batch.clear()
         self._retire(connection)
 
     def close(self, deadline_s: float) -> None:
-        """Write what is held and close the file."""
+        """Write what is held, waiting for others within the deadline, and close the file."""
+        self._file.hurry(deadline_s)
         try:
             if self._batch:
                 self.flush()
         finally:
-            self._forget()
+            self._file.close()
+
+    def _make_sure_of_room(self) -> None:
+        if self.gathered >= self._options.held_max:
+            raise LedgerBusy(f"ledger {self._path}: {self.gathered} reports wait already (audit.held_max)")
 
     def _retire(self, connection: sqlite3.Connection) -> None:
         """One small batch after each that was written; one that cannot be taken out now is taken out later."""
@@ -96,9 +107,3 @@ class LedgerSink:
             self.purged += removed
             if removed:
                 give_back_some(connection)
-
-    def _forget(self) -> None:
-        if self._connection is not None:
-            with suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None

@@ -1,4 +1,4 @@
-"""Spans to a collector, bounded and counted: a collector that is down, slow or hanging costs spans, nothing else."""
+"""Spans and metrics to a collector, bounded and counted: one that is down, slow or hanging costs them, nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics.export import MetricExporter
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
@@ -43,13 +43,18 @@ class _Counted(SpanExporter):
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
         self.taken = 0
+        self.delivered = 0
         self.failed = 0
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         self.taken += len(spans)
-        result = self._exporter.export(spans)
-        if result is not SpanExportResult.SUCCESS:
-            self.failed += len(spans)
+        result = SpanExportResult.FAILURE
+        try:
+            result = self._exporter.export(spans)
+        finally:
+            is_delivered = result is SpanExportResult.SUCCESS
+            self.delivered += len(spans) * is_delivered
+            self.failed += len(spans) * (not is_delivered)
         return result
 
     def shutdown(self) -> None:
@@ -78,8 +83,8 @@ class CountedBatches(SpanProcessor):
 
     @property
     def lost(self) -> int:
-        """Spans lost once no more is exported: the dropped, and those no export has taken."""
-        return self.dropped + self._waiting
+        """Spans lost once no more is exported: all that no collector said it has."""
+        return self._refused + self._accepted - self._exporter.delivered
 
     @property
     def _waiting(self) -> int:
@@ -100,3 +105,33 @@ class CountedBatches(SpanProcessor):
     def shutdown(self) -> None:
         """Export what waits and end; may take the SDK's 30 s, so call it under a deadline."""
         self._batches.shutdown()  # type: ignore[no-untyped-call]  # the SDK left this one bare
+
+
+class CountedMetrics(MetricExporter):
+    """An exporter of metrics that counts the exports which failed.
+
+    Metrics add up: the next export tells all that a failed one would have, unless deltas were asked for.
+    """
+
+    def __init__(self, exporter: MetricExporter) -> None:
+        super().__init__(exporter._preferred_temporality, exporter._preferred_aggregation)  # noqa: SLF001  the reader asks
+        self._exporter = exporter
+        self.failed = 0
+        """Exports that did not arrive."""
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **more: Any) -> MetricExportResult:  # noqa: ANN401  as the SDK has it
+        """Send them all."""
+        result = MetricExportResult.FAILURE
+        try:
+            result = self._exporter.export(metrics_data, timeout_millis, **more)
+        finally:
+            self.failed += result is not MetricExportResult.SUCCESS
+        return result
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Nothing is held here."""
+        return self._exporter.force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: float = 30_000, **more: Any) -> None:  # noqa: ANN401  as the SDK has it
+        """End it; may take as long as a try to send does."""
+        self._exporter.shutdown(timeout_millis, **more)

@@ -2,13 +2,15 @@
 
 The event loop only appends to queues. A sink that raises loses that report; one that is slow or hangs fills its own
 queue, and what no longer fits is dropped. Both are counted by sink and warned about once a minute.
+What a gathering sink still holds after a write that failed is not lost: the write is tried again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from queue import SimpleQueue
+from math import inf
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from time import monotonic
 from typing import Protocol, runtime_checkable
@@ -29,6 +31,9 @@ _REST_S = 0.05
 What waits meanwhile counts against `queue_max`; a report that comes after a rest is delivered at once.
 """
 
+_AGAIN_S = 0.5
+"""Seconds after which a write that failed is tried again; what comes meanwhile is gathered."""
+
 
 @runtime_checkable
 class Gathering(Protocol):
@@ -36,11 +41,11 @@ class Gathering(Protocol):
 
     @property
     def gathered(self) -> int:
-        """Reports held; all of them are lost when `flush` raises."""
+        """Reports held; the bound is the sink's own."""
         ...
 
     def flush(self) -> None:
-        """Write what is held."""
+        """Write what is held; where it raises, what is held no longer is lost, and the rest will be tried again."""
 
 
 class _Lane:
@@ -62,7 +67,12 @@ class _Lane:
         # Two counters, as each is written by one thread alone: the loop's, and the lane's.
         self._refused = 0
         self._failed = 0
-        self._warned_at: float | None = None
+        self._accepted = 0
+        self._done = 0
+        self._again_at = 0.0
+        """When a write that failed is due again, by the clock."""
+        self._warned_at: dict[str, float] = {}
+        """By kind of error, so that a rare one is not hidden by a frequent one."""
         self._told = 0
         self._thread = Thread(target=self._work, name=f"wiretape-sink-{sink.name}", daemon=True)
         self._thread.start()
@@ -75,10 +85,18 @@ class _Lane:
     def dropped(self) -> int:
         return self._refused + self._failed
 
+    @property
+    def lost(self) -> int:
+        """Reports that are lost if its thread goes no further."""
+        waiting = self._accepted - self._done + self._gathered if self._thread.is_alive() else 0
+        return self.dropped + waiting
+
     def offer(self, report: Report) -> None:
         if self._closed or self._queue.qsize() >= self._options.queue_max:
             self._refused += 1
+            self._warn_of_refused()
         else:
+            self._accepted += 1
             self._queue.put(report)
 
     def stop(self, close_by: float) -> None:
@@ -92,17 +110,43 @@ class _Lane:
         self._thread.join(max(0.0, self._close_by - self._clock()))
         return not self._thread.is_alive()
 
+    def tell_of_losses(self) -> None:
+        """Say at the end what is lost, however lately there was a warning."""
+        lost, is_late = self.lost, self._thread.is_alive()
+        if is_late or lost > self._told:
+            self._logger.warning("sink.ended", sink=self._sink.name, late=is_late, dropped=lost)
+
     def _work(self) -> None:
-        while (report := self._queue.get()) is not None:
-            self._guarded(partial(self._deliver, report), 1)
-            is_idle = self._queue.empty()
-            if is_idle or self._gathered >= self._options.batch_max:
-                self._flush()
-            self._warn_of_refused()
-            if is_idle:
-                self._stopping.wait(_REST_S)
-        self._flush()
+        while self._step():
+            pass
+        self._finish()
+
+    def _step(self) -> bool:
+        try:
+            report = self._queue.get(timeout=_AGAIN_S if self._gathered else None)
+        except Empty:
+            self._flush()
+            return True
+        if report is None:
+            return False
+        self._take(report)
+        return True
+
+    def _take(self, report: Report) -> None:
+        self._guarded(partial(self._deliver, report), 1)
+        self._done += 1
+        is_idle = self._queue.empty()
+        if (is_idle or self._gathered >= self._options.batch_max) and self._clock() >= self._again_at:
+            self._flush()
+        if is_idle:
+            self._stopping.wait(_REST_S)
+
+    def _finish(self) -> None:
+        """Write what is held, unless that has just failed, and close the sink; what it holds then is lost."""
+        if self._clock() >= self._again_at:
+            self._flush()
         self._guarded(lambda: self._sink.close(max(0.0, self._close_by - self._clock())), 0)
+        self._failed += self._gathered
 
     def _deliver(self, report: Report) -> None:
         if isinstance(report, RunReport):
@@ -117,25 +161,29 @@ class _Lane:
         return 0 if self._gathering is None else self._gathering.gathered
 
     def _flush(self) -> None:
-        if self._gathering is not None and self._gathered:
-            self._guarded(self._gathering.flush, self._gathered)
+        held = self._gathered
+        if self._gathering is not None and held and not self._guarded(self._gathering.flush, 0):
+            self._failed += held - self._gathered
+            self._again_at = self._clock() + _AGAIN_S
 
-    def _guarded(self, call: Callable[[], None], lost: int) -> None:
+    def _guarded(self, call: Callable[[], None], lost: int) -> bool:
         try:
             call()
         except Exception as error:  # noqa: BLE001 - whatever a sink raises, its lane lives on
             self._failed += lost
             self._warn(error=type(error).__name__, detail=str(error))
+            return False
+        return True
 
     def _warn_of_refused(self) -> None:
-        if self._refused and self.dropped > self._told:
-            self._warn(error="QueueFull", detail=f"more than {self._options.queue_max} reports waited")
+        """Called by who offers, as a sink that hangs would never tell."""
+        self._warn(error="QueueFull", detail=f"{self._options.queue_max} reports wait already (queue_max)")
 
     def _warn(self, *, error: str, detail: str) -> None:
         now = self._clock()
-        if self._warned_at is not None and now - self._warned_at < self._options.warn_every_s:
+        if now - self._warned_at.get(error, -inf) < self._options.warn_every_s:
             return
-        self._warned_at, self._told = now, self.dropped
+        self._warned_at[error], self._told = now, self.dropped
         self._logger.warning("sink.failed", sink=self._sink.name, error=error, detail=detail, dropped=self.dropped)
 
 
@@ -188,9 +236,13 @@ class Fanout:
     def close(self, deadline_s: float) -> list[str]:
         """Let every sink write what waits, and end; answers the names of those that did not within the deadline.
 
-        The deadline holds for all together. A thread that hangs is left behind: it is a daemon.
+        The deadline holds for all together. A thread that hangs is left behind: it is a daemon. What is lost by then is
+        logged by sink (`sink.ended`).
         """
         close_by = self._clock() + deadline_s
         for lane in self._lanes.values():
             lane.stop(close_by)
-        return [name for name, lane in self._lanes.items() if not lane.join()]
+        late = [name for name, lane in self._lanes.items() if not lane.join()]
+        for lane in self._lanes.values():
+            lane.tell_of_losses()
+        return late

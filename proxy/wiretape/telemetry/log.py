@@ -28,6 +28,11 @@ _FIRST: Final = ("timestamp", "level", "event")
 class Nowhere(io.StringIO):
     """Where log lines go that nobody asked for."""
 
+    dropped = 0
+
+    def end(self, within_s: float) -> None:
+        """Nothing waits."""
+
     def write(self, text: str) -> int:
         """Forget the text."""
         return len(text)
@@ -122,7 +127,8 @@ class LineSink:
         self._stream.flush()
 
     def close(self, deadline_s: float) -> None:
-        """Each line was flushed when it was written."""
+        """Write the lines that are held."""
+        self.flush()
 
 
 def log_sink(logger: FilteringBoundLogger, stream: TextIO) -> LineSink | LogSink | None:

@@ -14,7 +14,7 @@ from typing import Final, TextIO
 
 from msgspec import Struct, structs
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
@@ -30,7 +30,7 @@ from wiretape.telemetry import vocabulary as v
 from wiretape.telemetry.complaints import Complaints
 from wiretape.telemetry.environment import CAPTURE_CONTENT, Asked, asked
 from wiretape.telemetry.exemplars import Exemplified, Reader
-from wiretape.telemetry.export import CountedBatches, metric_exporter, span_exporter
+from wiretape.telemetry.export import CountedBatches, CountedMetrics, metric_exporter, span_exporter
 from wiretape.telemetry.generations import LATEST, RELEASED
 from wiretape.telemetry.log import LogSink, log_sink
 from wiretape.telemetry.metrics import MetricSink
@@ -147,7 +147,8 @@ class _Built:
         self._resource = _resource()
         with _one_sentence():
             self._batches = _batches(wanted)
-            readers = _readers(self._registry, wanted)
+            self._exporting = _exporting(wanted)
+            readers = _readers(self._registry, self._exporting)
         self._names = LATEST if wanted.is_latest else RELEASED
         bounded = views(self._names.instruments, options.series_max)
         self._provider = MeterProvider(readers, self._resource, shutdown_on_exit=False, views=bounded)
@@ -185,7 +186,8 @@ class _Built:
 
     def _dropped(self) -> dict[str, int]:
         held = {} if self._spans is None else {"sampling": self._spans.lost}
-        return held | ({} if self._batches is None else {"export": self._batches.dropped})
+        spans = {} if self._batches is None else {"export": self._batches.dropped}
+        return held | spans | ({} if self._exporting is None else {"export_metrics": self._exporting.failed})
 
 
 def _all(processors: Sequence[SpanProcessor]) -> SpanProcessor:
@@ -201,13 +203,17 @@ def _resource() -> Resource:
     return Resource.create({SERVICE_NAME: "wiretape", SERVICE_VERSION: __version__, **found})
 
 
-def _readers(registry: CollectorRegistry, wanted: Asked) -> list[MetricReader]:
+def _exporting(wanted: Asked) -> CountedMetrics | None:
+    return None if wanted.metrics is None else CountedMetrics(metric_exporter(wanted.metrics))
+
+
+def _readers(registry: CollectorRegistry, exporting: MetricExporter | None) -> list[MetricReader]:
     inner = CollectorRegistry()
     prometheus = Reader(scope_info_enabled=False, registry=inner)
     registry.register(Exemplified(inner, prometheus))
     readers: list[MetricReader] = [prometheus]
-    if wanted.metrics is not None:
-        readers.append(PeriodicExportingMetricReader(metric_exporter(wanted.metrics)))
+    if exporting is not None:
+        readers.append(PeriodicExportingMetricReader(exporting))
     return readers
 
 

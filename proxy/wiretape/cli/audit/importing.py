@@ -101,7 +101,7 @@ def import_command(  # noqa: PLR0913  one argument for each option
             origin = _origin(path, tape.header, upstream, began)
             exchanges = play(tape, origin, settings.runs, filling)
             done.append(_Imported(str(path), exchanges, filling.runs))
-    sink.close(0.0)
+    sink.close(settings.audit.busy_timeout_ms / 1000)
     if as_program:
         echo_json(done)
         return

@@ -11,6 +11,7 @@ from wiretape.audit.report import report
 from wiretape.audit.show import as_json, as_text
 from wiretape.cli.audit.options import ledger_option
 from wiretape.cli.options import json_option
+from wiretape.ledger.damage import those_aside
 from wiretape.ledger.options import parse_ledger_url
 
 
@@ -25,7 +26,10 @@ def report_command(ledger: str, by: Literal["assistant", "model"], *, as_program
     Example:
       wiretape audit report --by model
     """  # noqa: D301  \b keeps click from folding the lines
-    found = report(parse_ledger_url(ledger), by)
+    path = parse_ledger_url(ledger)
+    found = report(path, by)
+    for aside in those_aside(path):
+        click.echo(f"{aside} was damaged and moved aside: runs that only it holds are not in this report", err=True)
     if as_program:
         click.echo(as_json(found), nl=False)
     else:
