@@ -81,7 +81,7 @@ fix: $(READY) ## what the linter and the formatter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(READY) ## write docs/reference.md anew from the code
+docs: $(READY) ## write docs/reference.md and docs/reference/ anew from the code
 	@$(BIN)/python docs/reference.py
 
 dashboard: $(READY) ## write deploy/grafana/dashboard.json anew from its panels

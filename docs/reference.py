@@ -1,4 +1,7 @@
-"""Write docs/reference.md from the code: each flag, setting, error code and metric has a line; `--check` compares."""
+"""Write docs/reference.md and docs/reference/telemetry.md from the code; `--check` compares.
+
+Each flag, setting, error code, metric, attribute and field of the log has a line.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+import telemetry_reference
 from msgspec import NODEFAULT, Struct, structs
 
 from wiretape import errors
@@ -23,6 +27,7 @@ from wiretape.telemetry.meanings import ATTRIBUTES, LOG_FIELDS
 from wiretape.telemetry.vocabulary import INSTRUMENTS
 
 TARGET = Path(__file__).with_suffix(".md")
+TELEMETRY = Path(__file__).with_suffix("") / "telemetry.md"
 PACKAGE = Path(__file__).parents[1] / "proxy" / "wiretape"
 TABLES = {"upstream", "price"}
 """Settings of which a file may have several, `[[…]]`."""
@@ -134,7 +139,8 @@ def codes() -> Iterator[str]:
 
 def metrics() -> Iterator[str]:
     """Render every instrument."""
-    yield "## Metrics\n\n| name | kind | unit | attributes | meaning |\n| --- | --- | --- | --- | --- |"
+    yield "## Metrics\n\nTheir buckets, and spans and log lines: [reference of telemetry](reference/telemetry.md).\n"
+    yield "| name | kind | unit | attributes | meaning |\n| --- | --- | --- | --- | --- |"
     yield from map(instrument, INSTRUMENTS)
     yield "\nIn place of `gen_ai.client.token.usage` and the two names per chunk, `gen_ai_latest_experimental` has:\n"
     yield "| name | kind | unit | attributes | meaning |\n| --- | --- | --- | --- | --- |"
@@ -165,12 +171,14 @@ def rooms() -> Iterator[str]:
 
 
 def main() -> None:
-    """Write the page, or say that it is stale."""
+    """Write the pages, or say that one is stale."""
     importlib.import_module("wiretape.cli.demo")
-    if "--check" not in sys.argv:
-        TARGET.write_text(reference(), "utf-8")
-    elif TARGET.read_text("utf-8") != reference():
-        sys.exit("docs/reference.md is stale: run `make docs`")
+    for path, text in ((TARGET, reference()), (TELEMETRY, telemetry_reference.page())):
+        if "--check" not in sys.argv:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8")
+        elif not path.exists() or path.read_text("utf-8") != text:
+            sys.exit(f"{path} is stale: run `make docs`")
 
 
 if __name__ == "__main__":

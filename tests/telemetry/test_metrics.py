@@ -14,6 +14,9 @@ from wiretape.runs.sketch import ERROR
 from wiretape.telemetry.apart import Known
 from wiretape.telemetry.options import TelemetryOptions
 
+NONE_ENDED = {how.value: 0 for how in How}
+"""Streams by how they ended, from the start."""
+
 
 def test_a_run_counts_once_with_its_outcome() -> None:
     metrics = Metrics()
@@ -168,7 +171,7 @@ def test_what_never_went_upstream_has_no_client_duration_and_no_overhead() -> No
 def test_a_stream_that_was_torn_before_its_first_event_is_counted() -> None:
     metrics = Metrics()
     metrics.sink.exchange(an_exchange(how=How.UPSTREAM_FAILED, code="upstream_torn", events=0))
-    assert metrics.values("wiretape.stream.ended", "wiretape.reason") == {"upstream_failed": 1}
+    assert metrics.values("wiretape.stream.ended", "wiretape.reason") == {**NONE_ENDED, "upstream_failed": 1}
 
 
 def test_a_torn_stream_is_named_as_the_error_of_its_run() -> None:
@@ -181,7 +184,7 @@ def test_streams_misses_errors_and_unknown_events_are_counted() -> None:
     metrics = Metrics()
     metrics.sink.exchange(an_exchange(how=How.CLIENT_LEFT, decoder_errors=2, events_unknown=3))
     metrics.sink.exchange(a_get(played="miss"))
-    assert metrics.values("wiretape.stream.ended", "wiretape.reason") == {"client_left": 1}
+    assert metrics.values("wiretape.stream.ended", "wiretape.reason") == {**NONE_ENDED, "client_left": 1}
     assert metrics.values("wiretape.decoder.errors") == {None: 2}
     assert metrics.values("wiretape.events.unknown") == {None: 3}
     assert metrics.values("wiretape.cassette.misses") == {None: 1}
@@ -191,6 +194,24 @@ def test_plain_counters_are_there_from_the_start() -> None:
     metrics = Metrics()
     plain = ("wiretape.decoder.errors", "wiretape.events.unknown", "wiretape.cassette.hits", "wiretape.cassette.misses")
     assert [metrics.values(name) for name in plain] == [{None: 0}] * 4
+
+
+def test_counters_whose_values_are_known_are_there_from_the_start() -> None:
+    metrics = Metrics(told=gauges(connections_refused=lambda: {"overloaded": 2, "other": 1}))
+    assert metrics.values("wiretape.stream.ended", "wiretape.reason") == NONE_ENDED
+    assert metrics.values("wiretape.connections.refused", "wiretape.reason") == {
+        **dict.fromkeys(("bad_request", "handshake_failed", "headers_too_large"), 0),
+        "overloaded": 2,
+        "other": 1,
+    }
+
+
+def test_runs_without_usage_are_a_zero_that_is_there_where_a_run_had_some() -> None:
+    metrics = Metrics()
+    metrics.sink.run(a_run())
+    assert metrics.values("wiretape.run.usage_missing", "wiretape.run.outcome") == {"completed": 0}
+    metrics.sink.run(a_run(usage=None))
+    assert metrics.values("wiretape.run.usage_missing", "wiretape.run.outcome") == {"completed": 1}
 
 
 def test_gauges_are_read_when_asked() -> None:

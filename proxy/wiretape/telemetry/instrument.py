@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum, auto
 
 from msgspec import Struct
@@ -30,3 +31,12 @@ class Instrument(Struct, frozen=True):
     """How many attribute sets there can be, where that is known; 0 where others choose what is told apart."""
     weight: int = 1
     """Its part of the sets that are left, beside the other instruments whose sets have no bound of their own."""
+    known: tuple[str, ...] = ()
+    """All values of its one attribute: they begin at 0, so that the first count of each is a rise and no beginning."""
+
+    def from_the_start(self) -> Iterator[dict[str, str]]:
+        """The attributes of all series that are known beforehand."""
+        if not self.attributes:
+            yield {}
+        for value in self.known:
+            yield {self.attributes[0]: value}

@@ -102,9 +102,8 @@ class MetricSink:
             v.KEY_ALIAS: self._key_alias(report.key_hash),
         }
         self._add(v.RUNS, 1, outcome | model | whose)
-        if report.usage is None:
-            self._add(v.USAGE_MISSING, 1, outcome | model | whose)
-        else:
+        self._add(v.USAGE_MISSING, report.usage is None, outcome | model | whose)
+        if report.usage is not None:
             self._tokens(report.usage, report, model | whose)
         self._cost(report, outcome | model | whose)
         self._phases(report, model)
@@ -123,9 +122,8 @@ class MetricSink:
                 )
             case Kind.COUNTER:
                 self._counters[name] = meter.create_counter(name, unit, text)
-                if not instrument.attributes:
-                    # There from the start, so that the first count is a rise and not a beginning.
-                    self._counters[name].add(0)
+                for attributes in instrument.from_the_start():
+                    self._counters[name].add(0, attributes)
             case Kind.COUNTER_READ:
                 meter.create_observable_counter(name, [reads[name]], unit, text)
             case Kind.GAUGE_READ if name in reads:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from opentelemetry.metrics import CallbackOptions, Observation
 
@@ -24,7 +24,7 @@ def gauge_reads(gauges: Gauges) -> dict[str, Read]:
         v.LOOP_LAG: gauges.event_loop_lag_s,
     }
     counted = {
-        v.REFUSED: _counts(v.REASON, gauges.connections_refused),
+        v.REFUSED: _counts(v.REASON, gauges.connections_refused, v.REFUSED.known),
         v.INCIDENTS: _counts(v.REASON, gauges.upstream_incidents),
         v.LOOP_ERRORS: _counts(v.ERROR_TYPE, gauges.loop_errors),
     }
@@ -36,5 +36,9 @@ def _single(ask: Callable[[], float]) -> Read:
     return lambda _: (Observation(ask()),)
 
 
-def _counts(attribute: str, ask: Callable[[], Mapping[str, int]]) -> Read:
-    return lambda _: (Observation(count, {attribute: kind}) for kind, count in ask().items())
+def _counts(attribute: str, ask: Callable[[], Mapping[str, int]], known: Iterable[str] = ()) -> Read:
+    def read(_: CallbackOptions) -> Iterator[Observation]:
+        counts = {**dict.fromkeys(known, 0), **ask()}
+        return (Observation(count, {attribute: kind}) for kind, count in counts.items())
+
+    return read

@@ -14,6 +14,8 @@ from msgspec import Struct
 from opentelemetry.semconv.attributes import error_attributes, http_attributes, server_attributes
 from opentelemetry.semconv.metrics import http_metrics
 
+from wiretape.errors import BadRequest, HandshakeFailed, HeadersTooLarge, Overloaded
+from wiretape.exchange import How
 from wiretape.telemetry.instrument import Instrument, Kind
 
 ERROR_TYPE: Final = error_attributes.ERROR_TYPE
@@ -121,7 +123,7 @@ _TOKENS = tuple(4**power for power in range(14))
 # The convention's own end at 10 s; a run's stream lives for minutes.
 _HTTP = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600)
 _FIRST_EVENT = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-_FEW = 16
+_FEW = 20
 """More than there are phases, ways to end, sinks or error codes that may be told apart."""
 _COUNTED = 8
 """Weight of a counter with models and aliases: a set of it is one series, where a histogram's is some twenty."""
@@ -224,7 +226,14 @@ FIRST_EVENT = _histogram(
     _FIRST_EVENT,
 )
 OVERHEAD = _histogram("wiretape.proxy.overhead", "Time the proxy itself added.", (PHASE,), _OVERHEAD)
-STREAM_ENDED = _counter("wiretape.stream.ended", "{stream}", "Event streams that ended, by how.", REASON)
+STREAM_ENDED = Instrument(
+    "wiretape.stream.ended",
+    Kind.COUNTER,
+    "{stream}",
+    "Event streams that ended, by how.",
+    (REASON,),
+    known=tuple(how.value for how in How),
+)
 CASSETTE_HITS = _counter("wiretape.cassette.hits", "{exchange}", "Requests that a cassette answered.")
 CASSETTE_MISSES = _counter("wiretape.cassette.misses", "{exchange}", "Requests that no cassette could answer.")
 DECODER_ERRORS = _counter("wiretape.decoder.errors", "{error}", "Frames and bodies that could not be decoded.")
@@ -238,6 +247,7 @@ REFUSED = Instrument(
     "{connection}",
     "Connections refused before a request could be read, by error code.",
     (REASON,),
+    known=tuple(one.code for one in (BadRequest, HandshakeFailed, HeadersTooLarge, Overloaded)),
     sets_max=_FEW,
 )
 INCIDENTS = Instrument(
