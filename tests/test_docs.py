@@ -32,6 +32,7 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
+NAMES = (ROOT / "docs" / "reference" / "telemetry.md").read_text("utf-8")
 TESTING = (ROOT / "docs" / "testing.md").read_text("utf-8")
 SANDBOX = (ROOT / "docs" / "sandbox.md").read_text("utf-8")
 
@@ -232,24 +233,42 @@ def test_the_reference_names_every_mode() -> None:
     assert [mode for mode in Mode if f"`{mode}`" not in REFERENCE] == []
 
 
-def test_the_relays_page_names_what_is_there() -> None:
-    """Every test, setting, error code and metric in a code span of the page about the relay."""
-    spans = set(re.findall(r"`([a-z][a-z0-9_.]+)`", (ROOT / "docs" / "relay.md").read_text("utf-8")))
+@pytest.mark.parametrize(("name", "least"), [("relay.md", 50), ("telemetry.md", 25)])
+def test_a_page_of_faults_names_what_is_there(name: str, least: int) -> None:
+    """Every test, setting, error code, metric, signal and line of the log in a code span of the page."""
+    page = (ROOT / "docs" / name).read_text("utf-8")
+    page = page if name == "relay.md" else page.partition("## Faults")[2]
+    spans = set(re.findall(r"`([a-z][a-z0-9_.]+)`", page))
     tests = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     asked = {span for span in spans if span.startswith("test_")}
     assert [span for span in asked if f"def {span}(" not in tests] == []
-    known = f"{REFERENCE}\n| `http.server.request.duration` |"
-    others = {span for span in spans - asked if "_" in span or span.startswith("wiretape.")}
-    assert [span for span in others if f"| `{span}`" not in known] == []
-    assert len(asked) > 30
+    others = {span for span in spans - asked if "_" in span or "." in span}
+    known = REFERENCE + NAMES
+    unknown = [span for span in others if not any(f"`{part}`" in known for part in (span, span.rpartition(".")[2]))]
+    assert unknown == []
+    assert len(asked) > least
+
+
+def rows_of_faults(name: str) -> list[list[str]]:
+    page = (ROOT / "docs" / name).read_text("utf-8").partition("## Faults")[2]
+    return [row.split("|") for row in re.findall(r"(?m)^\| (?:\d.*)?\|.*|^\| \d.*", page)]
+
+
+def numbers(rows: list[list[str]]) -> set[int]:
+    return {int(number) for row in rows for number in row[1].split(",") if number.strip()}
 
 
 def test_every_fault_that_touches_traffic_has_its_row_with_a_test() -> None:
-    page = (ROOT / "docs" / "relay.md").read_text("utf-8")
-    rows = [line.split("|") for line in page.splitlines() if re.match(r"\| \d", line)]
-    told = {int(number) for row in rows for number in row[1].split(",")}
-    assert told == {*range(1, 18), *range(24, 28), 30, 31}
+    rows = rows_of_faults("relay.md")
+    assert numbers(rows) == {*range(1, 18), *range(24, 28), 30, 31}
     assert [row for row in rows if "`test_" not in row[5]] == []
+
+
+def test_every_fault_of_what_is_told_and_written_down_has_its_row_with_a_test() -> None:
+    rows = rows_of_faults("telemetry.md")
+    assert numbers(rows) == {*range(18, 24), 25, 30}
+    assert [row for row in rows if "`test_" not in row[5]] == []
+    assert len(rows) > 12
 
 
 def test_nothing_that_lands_names_a_registry() -> None:

@@ -1,9 +1,7 @@
 """SIGTERM against a real process: what is in flight ends or is cut, sinks are flushed, the exit is 0 and in time."""
 
 import asyncio
-import contextlib
 import signal
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +10,6 @@ import pytest
 
 from support.command import running
 from support.raw import Connection, exchange, serving
-from support.scenarios import asking, tool_run
 from wiretape.cassette.format import Ended
 from wiretape.edge.store import load, tape_path
 
@@ -133,33 +130,3 @@ async def test_sigterm_is_heard_where_nobody_reads_what_we_say_any_more(tmp_path
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(SDKS_OWN_WAIT_S):
             assert await process.wait() in {0, 120}  # 120 is Python's own, for an output that it could not flush
-
-
-@pytest.mark.parametrize("fault", ["accepts and never answers", "trickles", "refuses", "fails"])
-async def test_a_broken_collector_does_not_hold_the_exit(tmp_path: Path, fault: str) -> None:
-    """And the ledger's row is written all the same."""
-    asked = asyncio.Event()
-
-    async def collector(connection: Connection) -> None:
-        await connection.request()
-        asked.set()
-        if fault == "fails":
-            await connection.send(b"HTTP/1.1 503 Busy\r\nRetry-After: 600\r\nContent-Length: 0\r\n\r\n")
-        if fault == "trickles":
-            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 600\r\n\r\n")
-            with contextlib.suppress(ConnectionError):
-                await connection.send(b" ")
-        await connection.gone()
-
-    async with serving(collector) as otlp:
-        telemetry = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1" if fault == "refuses" else otlp}
-        serve = ("serve", "--ledger", f"sqlite:///{tmp_path}/l.db")
-        async with running(*serve, cwd=tmp_path, **telemetry) as (process, at):
-            async with asking(at["traffic"]) as (ask, _):
-                await tool_run(ask)
-            process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(SDKS_OWN_WAIT_S / 2):
-                assert await process.wait() == 0
-        assert asked.is_set() or fault == "refuses"
-    with contextlib.closing(sqlite3.connect(tmp_path / "l.db")) as ledger:
-        assert ledger.execute("SELECT count(*) FROM run").fetchone() == (1,)

@@ -34,13 +34,13 @@ async def wiretape(*words: str, cwd: Path, **more: str) -> Ran:
 
 @asynccontextmanager
 async def running(
-    *words: str, cwd: Path, listen: str = "127.0.0.1:0", **more: str
+    *words: str, cwd: Path, listen: str = "127.0.0.1:0", stderr: int = asyncio.subprocess.PIPE, **more: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, str]]]:
     """Run a command that listens; gives its process and the addresses it is ready at."""
     ready = cwd / "ready.json"
     ready.unlink(missing_ok=True)
     asked = ("--listen", listen, "--admin", "127.0.0.1:0", "--ready-file", str(ready))
-    process = await start((*words, *asked), cwd, more)
+    process = await start((*words, *asked), cwd, more, stderr)
     try:
         async with asyncio.timeout(30):
             while not ready.exists() and process.returncode is None:  # noqa: ASYNC110  another process's file
@@ -52,7 +52,9 @@ async def running(
             await process.wait()
 
 
-async def start(words: tuple[str, ...], cwd: Path, more: dict[str, str]) -> asyncio.subprocess.Process:
+async def start(
+    words: tuple[str, ...], cwd: Path, more: dict[str, str], stderr: int = asyncio.subprocess.PIPE
+) -> asyncio.subprocess.Process:
     """Start the command; whoever asked ends it."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -63,5 +65,5 @@ async def start(words: tuple[str, ...], cwd: Path, more: dict[str, str]) -> asyn
         env=environment(cwd, **more),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=stderr,
     )
