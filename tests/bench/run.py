@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import cassettes
 import decoder
 import machine
+import noharm
 import pace
 import peers
 import relay
@@ -56,6 +57,10 @@ Upstream and load on core {load_core}, contenders on core {contender_core}. Read
 another day's: a hop of a virtual machine that was asleep takes some 100 µs to wake.
 
 {relaying}
+## Sinks that fail
+
+{harming}
+
 ## Decoder
 
 {events} events of a text run, one read for each event; CPU time, the best of the rounds. The last two rows are what an
@@ -87,6 +92,14 @@ the machine's own sleeps are late by.
 
 {pacing}
 """
+NO_HARM = """\
+Each proxy has telemetry, a ledger and OTLP export on, and one thing wrong. {json}; {paced}.
+Interleaved rounds, ratios paired within them against the first row: above 1 is better than it. What was lost is scraped
+from `/metrics` at the end; what waits is not lost.
+
+{rows}
+
+{verdict}"""
 REPLAY = """\
 ## Replay
 
@@ -193,9 +206,25 @@ def replayed(plan: Plan) -> str:
     )
 
 
+def unharmed(plan: Plan) -> str:
+    """Measure proxies whose sinks fail; what is not measured is said in its place."""
+    if plan.no_harm is None:
+        return "**Not measured** in the quick form."
+    say("sinks that fail")
+    try:
+        found = noharm.measure(plan.no_harm, say)
+    except Missing as error:
+        say(f"SKIPPED sinks that fail: {error}")
+        return f"**Not measured**: {error}"
+    of_json, paced = (work.title for work in plan.no_harm)
+    rows = "\n".join(tables.table(noharm.table(found)))
+    return NO_HARM.format(json=of_json, paced=paced, rows=rows, verdict=noharm.verdict(found))
+
+
 def page(plan: Plan, command: str) -> str:
     """Measure all and write the page."""
     relaying = relayed(plan)
+    harming = unharmed(plan)
     say("decoder")
     decoding = decoder.measure(plan.decoder_rounds)
     say("sandbox")
@@ -219,6 +248,7 @@ def page(plan: Plan, command: str) -> str:
         load_core=machine.LOAD_CORE,
         contender_core=machine.CONTENDER_CORE,
         relaying=relaying,
+        harming=harming,
         events=len(decoder.stream()),
         decoding="\n".join(tables.table(decoding.rows())),
         decoder_targets="\n".join(tables.table(decoding.targets())),

@@ -75,6 +75,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Of each stream that is recorded."""
     paced: tuple[int, ...]
     """Streams at once that are played at their pace."""
+    no_harm: tuple[Work, Work] | None
+    """Answers in JSON and paced streams, for proxies whose sinks fail; to start them takes longer than `quick` has."""
 
 
 def _streams(name: str, at_once: int, rounds: int, slow_rounds: int, **values: float) -> Work:
@@ -157,6 +159,7 @@ FULL = Plan(
     cassettes=(10, 1_000, 100_000),
     recorded_events=100_000,
     paced=(1, 64, 500),
+    no_harm=(_json(4, 0, 0.4), _streams("no harm", 100, 4, 0, deltas=25, spread_ms=200)),
 )
 QUICK = Plan(
     work=(
@@ -183,4 +186,5 @@ QUICK = Plan(
     cassettes=(10, 10_000),
     recorded_events=5_000,
     paced=(64,),
+    no_harm=None,
 )
