@@ -276,10 +276,11 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             Panel(
                 "Incidents",
                 "cpm",
-                "What was dropped, closed or done again at upstreams, and what failed on the event loop.",
+                "What was dropped, closed or done again at upstreams, failed on the event loop, or was read on without a client.",
                 (
                     counted("wiretape_upstream_incidents_total", "{{wiretape_reason}}", "wiretape_reason"),
                     counted("wiretape_event_loop_errors_total", "{{error_type}}", "error_type"),
+                    counted("wiretape_stream_drained_total", "read on: {{wiretape_reason}}", "wiretape_reason"),
                 ),
                 12,
             ),

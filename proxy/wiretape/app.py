@@ -242,6 +242,7 @@ class Proxy:
             connections_refused=lambda: self.traffic.refused,
             upstream_incidents=self._sources.engines.incidents,
             streams_active=lambda: self.relay.active,
+            streams_drained=lambda: self.relay.leaving.ended,
             stream_buffered_bytes=lambda: self.relay.buffered_bytes,
             runs_open=lambda: self._runs.open,
             telemetry_queue=lambda: self._fanout.depth,

@@ -13,7 +13,7 @@ BOTH = frozenset(
     {"test_relay", "test_modes", "test_admin", "test_listener", "test_listeners", "test_upstreams", "test_faults"}
     | {"test_engine_answers", "test_engine_requests", "test_engine_connections", "test_engine_racing", "test_trailers"}
     | {"test_hostile_requests", "test_hostile_answers"}
-    | {"test_played", "test_session_api", "test_verify"}
+    | {"test_played", "test_session_api", "test_verify", "test_leaving"}
 )
 
 

@@ -38,6 +38,7 @@ TABLE = [
     ("wiretape.trailers.dropped", "{message}", ()),
     ("wiretape.connections.refused", "{connection}", ()),
     ("wiretape.upstream.incidents", "{incident}", ()),
+    ("wiretape.stream.drained", "{stream}", ()),
     ("wiretape.telemetry.dropped", "{report}", ()),
     ("wiretape.ledger.purged", "{row}", ()),
     ("wiretape.connections.active", "{connection}", ()),
@@ -69,6 +70,7 @@ def test_the_meter_is_given_what_the_table_says() -> None:
             connections_refused=lambda: {"overloaded": 1},
             upstream_incidents=lambda: {"interim": 1},
             loop_errors=lambda: {"SSLError": 1},
+            streams_drained=lambda: {"end": 1},
             stream_buffered_bytes=lambda: 1,
             event_loop_lag_s=lambda: 0.5,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from typing import Protocol
+from typing import Literal, Protocol
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -39,6 +39,10 @@ class EdgeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     connections_max: int = 0
     """Client connections; one more is answered 503 and closed. 0 takes two fifths of the process's file descriptors
     (RLIMIT_NOFILE), as each may need another one to its upstream."""
+    disconnect_bytes_max: int = 16_777_216
+    """Bytes of a stream that are read on for `on_client_disconnect = "drain"`; then the upstream is let go."""
+    disconnect_s: float = 600.0
+    """Seconds that a stream is read on for it at most; a run of the hosted service expires after as many."""
     header_bytes_max: int = 65_536
     """Bytes of a request line or of one header line; more are answered 431, and so is a head of
     over four times as much in all."""
@@ -48,6 +52,9 @@ class EdgeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Seconds a connection may idle, or take to send its head."""
     matched_body_max: int = 16_777_216
     """Bytes of a request body that `replay` and `auto` hold to match it."""
+    on_client_disconnect: Literal["cancel", "drain"] = "cancel"
+    """What a client that leaves in mid-stream means for its upstream: the same hang-up as without a proxy, or `drain`:
+    the event stream is read to its end, so that its tokens are known."""
     send_idle_s: float = 60.0
     """Seconds a client may take nothing of what waits for it before it is cut, a quarter more at most (Linux
     alone). 0 waits for ever."""

@@ -44,6 +44,9 @@ class Passage:
         self._pending: Pending | None = None
         self._failed: Exception | None = None
         """What went wrong before there was a task to hear of it."""
+        self._in_hand: Chunk | None = None
+        self._left: tuple[How, str | None] | None = None
+        self._rest: Ending | None = None
 
     def _seen(self, arrived: Request) -> tuple[Request, Watch | None]:
         """Admit a request, and have its run followed where anybody listens."""
@@ -112,7 +115,7 @@ class Passage:
             response, how, code = await self._carry()
         except (asyncio.CancelledError, ConnectionError):
             # We are cancelled when the client's connection is lost, and, closing it, when we cut it ourselves.
-            how, code = self._lost()
+            how, code = self._left or self._lost()
             raise
         finally:
             self._end(Ending(how, time.monotonic_ns(), code))
@@ -145,8 +148,18 @@ class Passage:
                 self._response = Relayed(self._raw, self._told(answer.head))
                 self._begin(self._response, answer)
             return self._response, *await self._pump(answer, self._response)
+        except (asyncio.CancelledError, ConnectionError):
+            await self._read_on(answer)
+            raise
         finally:
             answer.close()
+
+    async def _read_on(self, answer: Answer) -> None:
+        """Read what an upstream still streams to a client that has left, where somebody wants to know of it."""
+        relay, meter = self._relay, self._meter
+        if self._tee.observers and not relay.cutting and relay.leaving.wants(meter.head, meter.opened_ns):
+            self._left = self._lost()
+            self._rest = await relay.leaving.read(answer, self._in_hand, self._tee.chunk)
 
     def _told(self, head: Head) -> Head:
         return self._meter.timed(head, time.monotonic_ns()) if self._relay.options.server_timing else head
@@ -184,8 +197,10 @@ class Passage:
         self._offer(answer, response)
         try:
             async for chunk in answer.chunks():
+                self._in_hand = chunk
                 await response.drain()
                 response.put(chunk.data)
+                self._in_hand = None
                 self._passed(chunk)
         except UpstreamTorn as error:
             response.tear()
@@ -237,7 +252,7 @@ class Passage:
 
     def _end(self, ending: Ending) -> None:
         try:
-            self._tee.end(ending)
+            self._tee.end(self._rest or ending)  # the answer's own end, where it was read on to that
             if self._relay.told is not None and self._watch is not None:
                 self._report(ending, self._relay.told[1], self._watch)
         finally:

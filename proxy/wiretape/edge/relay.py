@@ -12,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from wiretape.edge.arrival import Marks
 from wiretape.edge.incoming import Incoming
+from wiretape.edge.leaving import Leaving
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.modes import Source
 from wiretape.edge.passage import Passage, stopping
@@ -54,6 +55,7 @@ class Relay:
         """Whether what is still in flight is being cut."""
         self.reported = 0
         """Exchanges that have ended and were told of."""
+        self.leaving = Leaving(options)
         self._hurried = False
         self._passages: set[Passage] = set()
         self._idle = asyncio.Event()
@@ -101,6 +103,7 @@ class Relay:
             async with asyncio.timeout(0 if self._hurried else within_s):
                 await self._idle.wait()
         self.cutting = True
+        await self.leaving.stop()
 
     def broken(self, error: Exception) -> None:
         """Log a mistake of ours by its kind and place: its words may quote what came over the wire."""

@@ -90,5 +90,7 @@ class Gauges(Struct, frozen=True, kw_only=True):
     """What the engines dropped, closed or did again so far by kind (`Engines.incidents`)."""
     loop_errors: Callable[[], Mapping[str, int]] = dict
     """Errors on the event loop so far by type (`LoopErrors.counts`)."""
+    streams_drained: Callable[[], Mapping[str, int]] = dict
+    """Streams read on without their clients so far, by what ended that (`Leaving.ended`)."""
     stream_buffered_bytes: Callable[[], int] | None = None
     event_loop_lag_s: Callable[[], float] | None = None

@@ -26,6 +26,7 @@ def gauge_reads(gauges: Gauges) -> dict[str, Read]:
     counted = {
         v.REFUSED: _counts(v.REASON, gauges.connections_refused, v.REFUSED.known),
         v.INCIDENTS: _counts(v.REASON, gauges.upstream_incidents),
+        v.DRAINED: _counts(v.REASON, gauges.streams_drained),
         v.LOOP_ERRORS: _counts(v.ERROR_TYPE, gauges.loop_errors),
     }
     single = {one.name: _single(ask) for one, ask in asked.items() if ask is not None}

@@ -258,6 +258,8 @@ INCIDENTS = Instrument(
     (REASON,),
     sets_max=_FEW,
 )
+_DRAINED_HELP = "Event streams read on without their clients, by what ended it: end, torn, bytes, seconds, shutdown."
+DRAINED = Instrument("wiretape.stream.drained", Kind.COUNTER_READ, "{stream}", _DRAINED_HELP, (REASON,), sets_max=_FEW)
 DROPPED = Instrument(
     "wiretape.telemetry.dropped",
     Kind.COUNTER_READ,
@@ -293,6 +295,6 @@ INSTRUMENTS: Final = (
     *(INPUT_TOKENS, CACHED_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS, RUNS, USAGE_MISSING, CORRECTIONS),
     *(COST, COST_MISSING, PHASE_DURATION, FIRST_EVENT),
     *(OVERHEAD, STREAM_ENDED, CASSETTE_HITS, CASSETTE_MISSES, DECODER_ERRORS, EVENTS_UNKNOWN),
-    *(TRAILERS_DROPPED, REFUSED, INCIDENTS, DROPPED, PURGED),
+    *(TRAILERS_DROPPED, REFUSED, INCIDENTS, DRAINED, DROPPED, PURGED),
     *(CONNECTIONS_ACTIVE, STREAMS_ACTIVE, RUNS_OPEN, BUFFERED, QUEUE, LOOP_LAG, LOOP_ERRORS),
 )
