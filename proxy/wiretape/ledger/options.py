@@ -32,6 +32,13 @@ class LedgerOptions(Struct, frozen=True, kw_only=True):
     `prices`, as it was released; nothing is fetched."""
     deployments: dict[str, str] = field(default_factory=dict)
     """Name of a deployment to the model that it is priced as."""
+    open_runs: bool = True
+    """Whether runs that have not ended are saved in the ledger, so that the next process goes on with them. Without it,
+    and with `ledger = "none"`, a stop reports them as abandoned."""
+    open_runs_batch: int = 64
+    """Open runs that are saved in a second at most, those that changed, in turns."""
+    open_runs_bytes_max: int = 33_554_432
+    """Bytes of saved runs that may wait to be written; what comes beyond is saved later, and counted."""
 
 
 def parse_ledger_url(text: str) -> Path:

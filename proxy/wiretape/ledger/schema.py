@@ -144,6 +144,20 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """,
         "CREATE INDEX correction_run ON correction (upstream, run_id)",
     ),
+    (
+        # By owner, as two processes may follow one run.
+        """
+        CREATE TABLE open_run (
+            owner TEXT NOT NULL,
+            upstream TEXT NOT NULL,
+            run_id TEXT NOT NULL,
+            saved_us INTEGER NOT NULL,
+            is_foreign INTEGER NOT NULL,
+            state BLOB NOT NULL,
+            PRIMARY KEY (owner, upstream, run_id)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 """Statements that lead from version n to n + 1. What was released is never edited: a change is a new entry."""
 
