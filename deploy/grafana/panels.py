@@ -276,7 +276,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             Panel(
                 "Incidents",
                 "cpm",
-                "What was dropped, closed or done again at upstreams, failed on the event loop, or was read on without a client.",
+                "What was dropped, closed or done again at upstreams, failed on the event loop, or was read on alone.",
                 (
                     counted("wiretape_upstream_incidents_total", "{{wiretape_reason}}", "wiretape_reason"),
                     counted("wiretape_event_loop_errors_total", "{{error_type}}", "error_type"),

@@ -8,11 +8,13 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Self, TextIO
 
 from msgspec import Struct
 from msgspec.structs import replace
 from opentelemetry.sdk.trace.export import SpanExporter
+from structlog.typing import FilteringBoundLogger
 
 from wiretape import __version__
 from wiretape.cassette.plan import Mode
@@ -31,8 +33,10 @@ from wiretape.edge.store import Sealed
 from wiretape.edge.tls import server_context
 from wiretape.edge.upstream import UpstreamOptions
 from wiretape.errors import ConfigError
+from wiretape.ledger.keeper import Keeper
 from wiretape.ledger.options import parse_ledger_url
 from wiretape.ledger.price_list import prices
+from wiretape.ledger.saving import Saving
 from wiretape.ledger.secret import hash_secret
 from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.observer import Runs
@@ -41,7 +45,7 @@ from wiretape.runs.report import Sink
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.sandbox.server import served
 from wiretape.sources import Sources, peers
-from wiretape.telemetry.budget import EXPORT_SHARE, FLUSH_S, LOG_SHARE, SINKS_SHARE, Budget
+from wiretape.telemetry.budget import EXPORT_SHARE, FLUSH_S, LOG_SHARE, OPEN_RUNS_SHARE, SINKS_SHARE, Budget
 from wiretape.telemetry.complaints import LoopErrors
 from wiretape.telemetry.fanout import Fanout
 from wiretape.telemetry.log import Nowhere, line_logger
@@ -149,7 +153,7 @@ class Proxy:
         self.relay.hurry()
 
     async def close(self) -> Outcome:
-        """Drain, cut what is left, report what is open, flush every sink, seal the cassette."""
+        """Drain, cut what is left, save or report what is open, flush every sink, seal the cassette."""
         self.closed = True
         self.relay.draining = True
         try:
@@ -178,8 +182,10 @@ class Proxy:
         self._fanout = Fanout(sinks, config.telemetry, logger, priced=_prices(config, behind).priced)
         self._open.push_async_callback(self._flush.end, SINKS_SHARE, self._fanout.close)
         self._reports = Redacted(self._fanout, config.redact)
-        self._runs = Runs(config.runs, self._reports.run, lambda: new_bits(64), self._reports.correction)
-        self._open.push_async_callback(asyncio.to_thread, lambda: self._runs.close(time.monotonic_ns()))
+        self._saving = Saving(_keeper(config, logger), self._reports)
+        self._runs = Runs(config.runs, self._saving.run, lambda: new_bits(64), self._reports.correction)
+        self._open.push_async_callback(self._flush.end, OPEN_RUNS_SHARE, partial(self._saving.close, self._runs))
+        await asyncio.to_thread(self._saving.restore, self._runs, [one.name for one in behind], logger.info)
         source = await self._sources.open(behind)
         told = (self._runs, self._reports, self._marks()) if self._fanout.is_heard else None
         self.relay = Relay(source, told, logger, config.edge)
@@ -259,6 +265,7 @@ class Proxy:
             "redaction": self._reports.dropped,
             "runs_evicted": self._runs.evicted,
             "log_lines": self._lines.dropped,
+            "open_runs": self._saving.lost,
         }
         aside = sum(one.set_aside for one in self._ledger)
         seen = {"ledger_damaged": aside, "recorder": lost, "redact_lookback": passed}
@@ -270,6 +277,7 @@ class Proxy:
         self._lag_s = max(loop.time() - due_s, 0.0)
         self._sweeping = loop.call_at(due_s + SWEEP_EVERY_S, self._sweep, due_s + SWEEP_EVERY_S)
         self._runs.sweep(time.monotonic_ns())
+        self._saving.some(self._runs, self.config.audit.open_runs_batch)
 
     def _outcome(self) -> Outcome:
         recording, sessions = self._sources.recording, self._sources.sessions
@@ -293,3 +301,11 @@ def _ledger(config: Config) -> tuple[LedgerSink, ...]:
     if config.ledger == NONE:
         return ()
     return (LedgerSink(parse_ledger_url(config.ledger), config.audit, aliases=config.telemetry.keys),)
+
+
+def _keeper(config: Config, logger: FilteringBoundLogger) -> Keeper | None:
+    """Who saves open runs; none in replay, whose sessions end with their process."""
+    if config.ledger == NONE or config.mode is Mode.REPLAY or not config.audit.open_runs:
+        return None
+    path = parse_ledger_url(config.ledger)
+    return Keeper(path, config.audit, lambda detail: logger.warning("open_runs.failed", detail=detail))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 from msgspec.structs import replace
 
 from support.reports import MS, a_correction, a_run, an_exchange
-from support.streams import sketch
+from support.streams import Desk, event, run, sketch
 from wiretape.cassette.redact_rules import RedactOptions
 from wiretape.exchange import Headers, Request
 from wiretape.runs.report import Correction, ExchangeReport, RunReport
+from wiretape.runs.snapshot import Snapshot, decode, encode
 from wiretape.telemetry.fanout import Fanout
 from wiretape.telemetry.redaction import Redacted
 
@@ -134,3 +136,48 @@ def test_rules_of_the_user_hold_for_reports_too(collected: Collected) -> None:
     (told,) = collected.given
     assert isinstance(told, RunReport)
     assert told.assistant_name == "for {{secret:header#1}} and {{secret:pattern#1}}"
+
+
+def a_snapshot(run_id: str = "run_1") -> Snapshot:
+    """Of a run whose model, step, tool and error somebody named after the key."""
+    key, desk = KEY.decode(), Desk()
+    step = {"id": f"step_{key}", "run_id": run_id, "type": "tool_calls", "status": "in_progress", "created_at": 1}
+    call = {"id": f"call_{key}", "type": "function", "function": {"name": f"tool_{key}", "arguments": ""}}
+    told = [
+        event("thread.run.created", run(run_id=run_id, model=f"gpt-{key}")),
+        event("thread.run.step.created", json.dumps(step | {"step_details": {"tool_calls": [call]}}).encode()),
+        event("error", json.dumps({"code": key}).encode()),
+    ]
+    desk.start(told)
+    (snapshot,) = desk.runs.all_open()
+    return snapshot
+
+
+def test_a_run_that_goes_on_is_saved_without_a_key_wherever_one_stands(collected: Collected) -> None:
+    reports, snapshot = Redacted(collected), a_snapshot()
+    assert encode(snapshot).count(KEY) >= 5
+    reports.learn(asked(bearer(KEY)))
+    saved = reports.open_run(snapshot)
+    assert saved is not None
+    assert KEY not in saved
+    clean = decode(saved)
+    assert (clean.key, clean.origin.trace, clean.facts.last_seen_ns) == (
+        snapshot.key, snapshot.origin.trace, snapshot.facts.last_seen_ns,
+    )  # fmt: skip
+    assert len(clean.facts.tools) == len(clean.facts.steps) == 1
+
+
+def test_a_run_without_a_key_is_saved_as_it_is(collected: Collected) -> None:
+    reports = Redacted(collected)
+    reports.learn(asked(bearer(b"Another-Value-987654")))
+    assert reports.open_run(a_snapshot()) == encode(a_snapshot())
+
+
+def test_a_run_whose_id_is_a_key_cannot_be_found_again_and_is_not_saved(collected: Collected) -> None:
+    reports = Redacted(collected)
+    reports.learn(asked(bearer(KEY)))
+    assert reports.open_run(a_snapshot(f"run_{KEY.decode()}")) is None
+
+
+def test_a_run_that_cannot_be_encoded_is_not_saved(collected: Collected) -> None:
+    assert Redacted(collected).open_run(replace(a_snapshot(), run_id="\ud800")) is None

@@ -11,16 +11,19 @@ Polls are the reads of one run; the exchanges that carry it are those that start
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
 from wiretape import dialects
 from wiretape.exchange import Request, Trace
+from wiretape.runs.changes import Changes
 from wiretape.runs.open import OpenRuns
 from wiretape.runs.options import RunOptions
 from wiretape.runs.report import Correction, RunReport
 from wiretape.runs.seen import Context, Seen
+from wiretape.runs.snapshot import Snapshot, restored
+from wiretape.runs.tracker import Key
 from wiretape.runs.watch import Watch
 
 __all__ = ["Joined", "RunOptions", "Runs", "Seen", "Watch"]
@@ -46,6 +49,7 @@ class Runs:
         self._options = options
         self._open = OpenRuns(options, finished, corrected)
         self._new_span_id = new_span_id
+        self._changes = Changes(self._open.all)
 
     @property
     def open(self) -> int:
@@ -71,6 +75,28 @@ class Runs:
     def sweep(self, now_ns: int) -> None:
         """Report as abandoned what is overdue; `now_ns` is monotonic. Call it every few seconds."""
         self._open.sweep(now_ns)
+
+    def changed(self, at_most: int) -> list[Snapshot]:
+        """Open runs that have changed since they were given here last, a few at a time and all in turns."""
+        return [self._open.taken(run) for run in self._changes.some(self._open.find, at_most)]
+
+    def unsaved(self, key: Key) -> None:
+        """What `changed` gave could not be saved: it is to be given again."""
+        self._changes.forget(key)
+
+    def all_open(self) -> list[Snapshot]:
+        """Every open run, for the process ends."""
+        return [self._open.taken(run) for run in self._open.all()]
+
+    def restore(self, snapshot: Snapshot, now_ns: int, wall_ns: int) -> None:
+        """Go on with a run of another process, now that our clocks tell these times; see `runs.snapshot`."""
+        self._open.restore(restored(snapshot, self._options, now_ns, wall_ns), snapshot.assistant_name)
+
+    def abandon(self, keys: Iterable[Key], now_ns: int) -> None:
+        """Report these, where they are open; they were watched until now."""
+        for run in filter(None, map(self._open.find, keys)):
+            run.watched_until(now_ns)
+            self._open.finish(run)
 
     def close(self, now_ns: int) -> None:
         """The process ends: report what is open, as abandoned where no terminal status was seen."""

@@ -12,6 +12,7 @@ from wiretape.runs.figures import Figures
 from wiretape.runs.late import Late, late
 from wiretape.runs.options import RunOptions
 from wiretape.runs.report import Correction, RunReport
+from wiretape.runs.snapshot import Snapshot, taken
 from wiretape.runs.tracker import Key, Origin, Run
 
 V = TypeVar("V")
@@ -67,6 +68,21 @@ class OpenRuns:
         self._remember(run, Figures(report.status, report.outcome, report.error, report.usage, report.usage_source))
         self._finished(report)
 
+    def restore(self, run: Run, assistant_name: str | None) -> None:
+        """Go on with a run that another process followed; where its end was seen, it is reported at once."""
+        if self.find(run.key) is not None or not self._has_room(run.origin):
+            return
+        agent = (run.key[0], run.assistant_id or "")
+        if assistant_name is not None and agent not in self._agents:
+            _remember(self._agents, agent, assistant_name, self._options.agents_max)
+        self._added(run)
+        if run.is_over:
+            self.finish(run)
+
+    def taken(self, run: Run) -> Snapshot:
+        """The run as it stands, with the name of its assistant."""
+        return taken(run, self._agents.get((run.key[0], run.assistant_id or "")))
+
     def late(self, key: Key) -> Late | None:
         """The run of this key, where it was reported and its figures may still get better."""
         return self._late.get(key) if key in self._finished_keys else None
@@ -81,12 +97,12 @@ class OpenRuns:
 
     def sweep(self, now_ns: int) -> None:
         """Report the overdue."""
-        for run in [run for run in self._all() if run.is_overdue(now_ns)]:
+        for run in [run for run in self.all() if run.is_overdue(now_ns)]:
             self.finish(run)
 
     def close(self, now_ns: int) -> None:
         """Report all; they were watched until now."""
-        for run in list(self._all()):
+        for run in list(self.all()):
             run.watched_until(now_ns)
             self.finish(run)
 
@@ -101,7 +117,8 @@ class OpenRuns:
         if unsettled is not None:
             _remember(self._late, run.key, unsettled, self._options.corrected_runs_max)
 
-    def _all(self) -> Iterator[Run]:
+    def all(self) -> Iterator[Run]:
+        """Every open run."""
         return chain(self._own.values(), self._foreign.values())
 
     def _table(self, origin: Origin) -> OrderedDict[Key, Run]:
@@ -109,13 +126,19 @@ class OpenRuns:
 
     def _made(self, key: Key, origin: Origin) -> Run | None:
         """A new run. Where there is no room the oldest gives way, foreign ones first, and none of ours for those."""
-        if len(self) >= self._options.runs_open_max:
-            self.evicted += 1
-            giving_way = self._foreign or (self._own if origin.own else None)
-            if not giving_way:
-                return None
+        return self._added(Run(key, origin, self._options)) if self._has_room(origin) else None
+
+    def _has_room(self, origin: Origin) -> bool:
+        if len(self) < self._options.runs_open_max:
+            return True
+        self.evicted += 1
+        giving_way = self._foreign or (self._own if origin.own else None)
+        if giving_way:
             self.finish(next(iter(giving_way.values())))
-        run = self._table(origin)[key] = Run(key, origin, self._options)
+        return len(self) < self._options.runs_open_max
+
+    def _added(self, run: Run) -> Run:
+        self._table(run.origin)[run.key] = run
         return run
 
 

@@ -80,10 +80,11 @@ class Leg(Struct, frozen=True):
 class Run:
     """An open run: where it was first known from, what was seen of it, and who still tells of it."""
 
-    def __init__(self, key: Key, origin: Origin, options: RunOptions) -> None:
+    def __init__(self, key: Key, origin: Origin, options: RunOptions, facts: RunFacts | None = None) -> None:
+        """`facts` where another process has begun to follow it."""
         self.key = key
         self.origin = origin
-        self._facts = RunFacts(origin.at_ns)
+        self._facts = facts or RunFacts(origin.at_ns)
         self._gaps: list[int] = []
         self._content_ns = origin.at_ns
         self.holds = 0

@@ -12,6 +12,7 @@ FLUSH_S: Final = 2.0
 
 Of the 3 s that are promised the rest is for the process's own end. The shares say until when each may take its time.
 """
+OPEN_RUNS_SHARE: Final = 0.25
 SINKS_SHARE: Final = 0.55
 EXPORT_SHARE: Final = 0.9
 LOG_SHARE: Final = 1.0

@@ -15,6 +15,7 @@ from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
 from wiretape.cassette.secrets import Secrets
 from wiretape.exchange import Request
 from wiretape.runs.report import Correction, ExchangeReport, RunReport
+from wiretape.runs.snapshot import Snapshot, encode
 from wiretape.telemetry.fanout import Fanout
 
 Report = TypeVar("Report", ExchangeReport, RunReport, Correction)
@@ -59,6 +60,17 @@ class Redacted:
         if clean is not None:
             self._fanout.correction(clean)
 
+    def open_run(self, snapshot: Snapshot) -> bytes | None:
+        """Encode a run that goes on, for the disk; None where it cannot be told without a key."""
+        try:
+            data = encode(snapshot)
+            if not self._holds(data):
+                return data
+            clean = _redacted(snapshot, Redactor(self._secrets, b"", ()))
+            return encode(clean) if clean.key == snapshot.key else None
+        except Exception:  # noqa: BLE001 - as of a report
+            return None
+
     def _clean(self, report: Report) -> Report | None:
         """Give the report as it is or, where a key may stand in it, one with placeholders."""
         try:
@@ -73,6 +85,9 @@ class Redacted:
             text = msgspec.json.encode(_TEXTS[type(report)](report))
         except UnicodeEncodeError:
             return True
+        return self._holds(text)
+
+    def _holds(self, text: bytes) -> bool:
         return suspects(text, self._secrets.lasting.known) or self._secrets.rules.finds(text)
 
 
@@ -102,4 +117,6 @@ def _clean(found: object, redactor: Redactor) -> object:
         return redactor.text(found.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
     if isinstance(found, Struct):
         return _redacted(found, redactor)
-    return tuple(_clean(one, redactor) for one in found) if isinstance(found, tuple) else found
+    if isinstance(found, dict):
+        return {_clean(name, redactor): _clean(one, redactor) for name, one in found.items()}
+    return type(found)(_clean(one, redactor) for one in found) if isinstance(found, tuple | list) else found
