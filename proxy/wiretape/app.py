@@ -277,7 +277,7 @@ class Proxy:
         self._lag_s = max(loop.time() - due_s, 0.0)
         self._sweeping = loop.call_at(due_s + SWEEP_EVERY_S, self._sweep, due_s + SWEEP_EVERY_S)
         self._runs.sweep(time.monotonic_ns())
-        self._saving.some(self._runs, self.config.audit.open_runs_batch)
+        self._saving.some(self._runs, self.config.audit)
 
     def _outcome(self) -> Outcome:
         recording, sessions = self._sources.recording, self._sources.sessions
@@ -307,5 +307,4 @@ def _keeper(config: Config, logger: FilteringBoundLogger) -> Keeper | None:
     """Who saves open runs; none in replay, whose sessions end with their process."""
     if config.ledger == NONE or config.mode is Mode.REPLAY or not config.audit.open_runs:
         return None
-    path = parse_ledger_url(config.ledger)
-    return Keeper(path, config.audit, lambda detail: logger.warning("open_runs.failed", detail=detail))
+    return Keeper(parse_ledger_url(config.ledger), config.audit, partial(logger.warning, "open_runs.failed"))

@@ -42,7 +42,10 @@ class Kept:
         self.complaints: list[str] = []
 
     def keeper(self, options: LedgerOptions = HURRIED) -> Keeper:
-        return Keeper(self.path, options, self.complaints.append)
+        return Keeper(self.path, options, self._warned)
+
+    def _warned(self, detail: str) -> None:
+        self.complaints.append(detail)
 
     def left(self, *states: Saved) -> None:
         """What a process that ended has left."""

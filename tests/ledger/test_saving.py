@@ -46,7 +46,7 @@ class Process:
     def __init__(self, path: Path | None, told: Told, **options: int) -> None:
         self.told = told
         settings = LedgerOptions(busy_timeout_ms=20, **options)
-        self.saving = Saving(Keeper(path, settings, lambda _: None) if path else None, told)
+        self.saving = Saving(Keeper(path, settings, dict) if path else None, told)
         self.desk = Desk()
         self.desk.runs._open._finished = self.saving.run
         self.saving.restore(self.desk.runs, ["default"], told.line)
@@ -92,7 +92,7 @@ def test_only_what_was_saved_is_taken_out(path: Path) -> None:
 def test_without_a_keeper_what_is_open_is_abandoned() -> None:
     process = Process(None, Told())
     process.desk.start(run())
-    process.saving.some(process.desk.runs, 10)
+    process.saving.some(process.desk.runs, LedgerOptions())
     process.end()
     assert [one.outcome for one in process.told.runs] == ["abandoned"]
     assert process.saving.lost == 0
@@ -101,8 +101,8 @@ def test_without_a_keeper_what_is_open_is_abandoned() -> None:
 def test_one_that_cannot_be_told_without_a_key_is_not_saved_but_abandoned_and_counted(path: Path) -> None:
     process = Process(path, Told("run_1"))
     process.desk.start(run())
-    process.saving.some(process.desk.runs, 10)
-    process.saving.some(process.desk.runs, 10)
+    process.saving.some(process.desk.runs, LedgerOptions())
+    process.saving.some(process.desk.runs, LedgerOptions())
     assert process.saving.lost == 1
     process.end()
     assert ([one.outcome for one in process.told.runs], rows(path)) == (["abandoned"], 0)
@@ -112,7 +112,7 @@ def test_one_for_which_there_was_no_room_is_tried_again_and_abandoned_at_last(pa
     process = Process(path, Told(), open_runs_bytes_max=10)
     process.desk.start(run())
     for refused in (1, 2):
-        process.saving.some(process.desk.runs, 10)
+        process.saving.some(process.desk.runs, LedgerOptions())
         assert process.saving.lost == refused
     process.end()
     assert [one.outcome for one in process.told.runs] == ["abandoned"]
@@ -132,3 +132,13 @@ def test_what_cannot_be_read_is_counted_told_in_one_line_and_left_out(path: Path
     second.desk.poll(done(), at_ns=S)
     second.end()
     assert [one.run_id for one in second.told.runs] == ["run_1"]
+
+
+def test_a_seconds_saving_ends_at_its_bytes(path: Path) -> None:
+    process, options = Process(path, Told()), LedgerOptions(open_runs_batch_bytes=1)
+    for number in range(3):
+        process.desk.start(run(run_id=f"run_{number}"))
+    for saved in (1, 2, 3, 3):
+        process.saving.some(process.desk.runs, options)
+        assert len(process.saving._saved) == saved
+    process.end()

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from support.histories import HISTORIES, Seen
+from support.histories import told as told_of
 from support.streams import CALLS, MS, SSE, WALL, Desk, S, completed, done, event, only, run, streamed, text
 from wiretape.errors import DecodeFailed
 from wiretape.exchange import Chunk, Ending, Head, How
@@ -85,6 +87,16 @@ def test_restored_it_reports_the_same(acts: list[tuple[str, int, int]], cut: int
 def told(reports: list[RunReport]) -> list[RunReport]:
     """A run that was reported and is seen again is open again, for it is remembered by its own process only."""
     return reports[:1]
+
+
+@given(HISTORIES, st.integers(-(2**60), 2**60))
+def test_whatever_was_seen_of_it_its_report_is_the_same(history: list[Seen], now_ns: int) -> None:
+    before = told_of(history)
+    report, state = before.report("Tutor"), encode(taken(before, "Tutor"))
+    wall_ns = before.origin.wall_ns + before.facts.last_seen_ns - before.origin.at_ns
+    again = restored(decode(state), before._options, now_ns, wall_ns)
+    assert again.report("Tutor") == report
+    assert (again.is_over, again.facts.last_seen_ns) == (before.is_over, now_ns)
 
 
 @given(st.integers(-(2**40), 2**50), st.integers(0, 2**40))

@@ -267,7 +267,7 @@ class World:
         at = self.chance.randrange(len(self.processes))
         fate = self.chance.random()
         if fate < 0.02:
-            self._save(at, self.chance.choice((1, 5, 100)))
+            self._save(at, self.chance.choice((3, 10, 100)))
         elif fate < 0.03:
             self._restart(at, is_killed=fate < 0.025)
 

@@ -17,8 +17,6 @@ from wiretape.ledger.options import LedgerOptions
 from wiretape.ledger.owner import Owner, bury, is_dead
 from wiretape.runs.tracker import Key
 
-Warn = Callable[[str], None]
-
 _REST_S: Final = 0.2
 """Seconds between two writes, so that what comes together is written together."""
 _RETRY_S: Final = 2.0
@@ -32,7 +30,7 @@ class Keeper:
     `put` and `drop` only take note, and belong to the loop's thread; `adopt` and `close` wait for the file.
     """
 
-    def __init__(self, path: Path, options: LedgerOptions, warn: Warn) -> None:
+    def __init__(self, path: Path, options: LedgerOptions, warn: Callable[..., object]) -> None:
         self._path = path
         self._options = options
         self._warn = warn
@@ -148,4 +146,4 @@ class Keeper:
         now_s = time.monotonic()
         if self._warned_at is None or now_s - self._warned_at >= WARN_EVERY_S:
             self._warned_at = now_s
-            self._warn(detail)
+            self._warn(detail=detail)

@@ -35,8 +35,11 @@ class LedgerOptions(Struct, frozen=True, kw_only=True):
     open_runs: bool = True
     """Whether runs that have not ended are saved in the ledger, so that the next process goes on with them. Without it,
     and with `ledger = "none"`, a stop reports them as abandoned."""
-    open_runs_batch: int = 64
-    """Open runs that are saved in a second at most, those that changed, in turns."""
+    open_runs_looks: int = 1_000
+    """Open runs that are looked at in a second, in turns; those that have changed are saved."""
+    open_runs_batch_bytes: int = 131_072
+    """Bytes of runs saved in a second, after which the others wait for the next one: so their cost to the event loop is
+    bounded. A hundred runs have as much, or one with hundreds of steps."""
     open_runs_bytes_max: int = 33_554_432
     """Bytes of saved runs that may wait to be written; what comes beyond is saved later, and counted."""
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from wiretape.errors import DecodeFailed
 from wiretape.ledger.keeper import Keeper
 from wiretape.ledger.open_runs import Saved
+from wiretape.ledger.options import LedgerOptions
 from wiretape.runs.observer import Runs
 from wiretape.runs.report import RunReport
 from wiretape.runs.snapshot import Snapshot, decode
@@ -50,13 +51,18 @@ class Saving:
             self._saved.discard(key)
             self._keeper.drop(key)
 
-    def some(self, runs: Runs, at_most: int) -> None:
-        """Save some of the runs that have changed; each costs the event loop its encoding."""
-        if self._keeper is not None:
-            for snapshot in runs.changed(at_most):
-                saved = self._form(snapshot)
-                if saved is not None and not self._put(self._keeper, saved):
-                    runs.unsaved(snapshot.key)
+    def some(self, runs: Runs, options: LedgerOptions) -> None:
+        """Save some of the runs that have changed, within the bounds of the options; it is the loop's own work."""
+        if self._keeper is None:
+            return
+        left = options.open_runs_batch_bytes
+        for snapshot in runs.changed(options.open_runs_looks):
+            saved = self._form(snapshot)
+            if saved is not None and not self._put(self._keeper, saved):
+                runs.unsaved(snapshot.key)
+            left -= 0 if saved is None else len(saved.state)
+            if left <= 0:
+                return
 
     def restore(self, runs: Runs, upstreams: Sequence[str], told: Callable[..., object]) -> None:
         """Take up what dead processes left. It waits for the ledger: call it before the first request, in a thread."""

@@ -11,7 +11,7 @@ Polls are the reads of one run; the exchanges that carry it are those that start
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
@@ -76,13 +76,15 @@ class Runs:
         """Report as abandoned what is overdue; `now_ns` is monotonic. Call it every few seconds."""
         self._open.sweep(now_ns)
 
-    def changed(self, at_most: int) -> list[Snapshot]:
-        """Open runs that have changed since they were given here last, a few at a time and all in turns."""
-        return [self._open.taken(run) for run in self._changes.some(self._open.find, at_most)]
+    def changed(self, looks: int) -> Iterator[Snapshot]:
+        """Of so many open runs at most, in turns, those that have changed since they were given here last."""
+        return map(self._open.taken, self._changes.some(self._open.find, looks))
 
     def unsaved(self, key: Key) -> None:
         """What `changed` gave could not be saved: it is to be given again."""
-        self._changes.forget(key)
+        run = self._open.find(key)
+        if run is not None:
+            run.mark = None
 
     def all_open(self) -> list[Snapshot]:
         """Every open run, for the process ends."""

@@ -89,6 +89,8 @@ class Run:
         self._content_ns = origin.at_ns
         self.holds = 0
         """Exchanges under way that must end before the run is reported."""
+        self.mark: tuple[int, ...] | None = None
+        """What was seen of it when it was saved last; see `runs.changes`."""
         self._options = options
 
     @property
