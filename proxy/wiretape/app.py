@@ -14,7 +14,6 @@ from typing import Any, Self, TextIO
 from msgspec import Struct
 from msgspec.structs import replace
 from opentelemetry.sdk.trace.export import SpanExporter
-from structlog.typing import FilteringBoundLogger
 
 from wiretape import __version__
 from wiretape.cassette.plan import Mode
@@ -33,12 +32,11 @@ from wiretape.edge.store import Sealed
 from wiretape.edge.tls import server_context
 from wiretape.edge.upstream import UpstreamOptions
 from wiretape.errors import ConfigError
-from wiretape.ledger.keeper import Keeper
+from wiretape.keeping import keeper, ledger
 from wiretape.ledger.options import parse_ledger_url
 from wiretape.ledger.price_list import prices
 from wiretape.ledger.saving import Saving
 from wiretape.ledger.secret import hash_secret
-from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.observer import Runs
 from wiretape.runs.prices import Prices
 from wiretape.runs.report import Sink
@@ -177,12 +175,12 @@ class Proxy:
             config.telemetry, self._gauges(), logger, peers=peers(behind), environ=environ, exporter=exporter, log=log
         )
         self._open.push_async_callback(self._flush.end, EXPORT_SHARE, self._telemetry.shutdown)
-        self._ledger = _ledger(config)
+        self._ledger = ledger(config)
         sinks = (*self._telemetry.sinks, *self._ledger, *sinks)
         self._fanout = Fanout(sinks, config.telemetry, logger, priced=_prices(config, behind).priced)
         self._open.push_async_callback(self._flush.end, SINKS_SHARE, self._fanout.close)
         self._reports = Redacted(self._fanout, config.redact)
-        self._saving = Saving(_keeper(config, logger), self._reports)
+        self._saving = Saving(keeper(config, logger), self._reports)
         self._runs = Runs(config.runs, self._saving.run, lambda: new_bits(64), self._reports.correction)
         self._open.push_async_callback(self._flush.end, OPEN_RUNS_SHARE, partial(self._saving.close, self._runs))
         await asyncio.to_thread(self._saving.restore, self._runs, [one.name for one in behind], logger.info)
@@ -195,8 +193,8 @@ class Proxy:
         self._sources.kept = True
 
     def _marks(self) -> Marks:
-        ledger = None if self.config.ledger == NONE else parse_ledger_url(self.config.ledger)
-        secret = self.config.hash_key.encode() if self.config.hash_key else hash_secret(ledger)
+        beside = None if self.config.ledger == NONE else parse_ledger_url(self.config.ledger)
+        secret = self.config.hash_key.encode() if self.config.hash_key else hash_secret(beside)
         return Marks(KeyHashes(secret), self._telemetry.tracing)
 
     def _reserved(self, address: str, *, shared: bool = False) -> Reserved:
@@ -295,16 +293,3 @@ class Proxy:
 def _prices(config: Config, behind: tuple[UpstreamOptions, ...]) -> Prices:
     providers = {name: peer.provider for name, peer in peers(behind).items()}
     return prices(config.price, config.audit, providers)
-
-
-def _ledger(config: Config) -> tuple[LedgerSink, ...]:
-    if config.ledger == NONE:
-        return ()
-    return (LedgerSink(parse_ledger_url(config.ledger), config.audit, aliases=config.telemetry.keys),)
-
-
-def _keeper(config: Config, logger: FilteringBoundLogger) -> Keeper | None:
-    """Who saves open runs; none in replay, whose sessions end with their process."""
-    if config.ledger == NONE or config.mode is Mode.REPLAY or not config.audit.open_runs:
-        return None
-    return Keeper(parse_ledger_url(config.ledger), config.audit, partial(logger.warning, "open_runs.failed"))
