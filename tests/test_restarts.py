@@ -18,11 +18,13 @@ from support.collector import Collector, a_collector
 from support.command import running
 from support.proxied import proxied
 from support.raw import exchange
-from support.scenarios import WEATHER, Ask, asking
+from support.scenarios import HEADERS, WEATHER, Ask, asking
 from wiretape.app import start_sandbox
 from wiretape.edge.address import Address
 from wiretape.sandbox.options import SandboxOptions
 from wiretape.testing import CollectingSink
+
+KEY = HEADERS["Authorization"].removeprefix("Bearer ").encode()
 
 
 class Waiting(Struct, frozen=True):
@@ -122,6 +124,7 @@ async def test_a_run_goes_on_over_a_restart_and_is_told_of_once(tmp_path: Path, 
             async with asking(at["traffic"]) as (ask, _):
                 waiting = await begun(ask)
             await saved(ledger)
+            assert KEY not in b"".join(states(ledger))
             async with asyncio.timeout(20):
                 while not any(span.name.endswith("/runs") for span in collector.spans):  # noqa: ASYNC110  as it exports
                     await asyncio.sleep(0.05)

@@ -13,6 +13,7 @@ import pytest
 from support.reports import a_run
 from wiretape.ledger import keeper as module
 from wiretape.ledger.keeper import Keeper
+from wiretape.ledger.open import open_ledger
 from wiretape.ledger.open_runs import OLD_US, Saved
 from wiretape.ledger.options import LedgerOptions
 from wiretape.ledger.writer import LedgerSink
@@ -106,10 +107,10 @@ def test_a_run_is_taken_out_that_was_written_before(kept: Kept) -> None:
 
 
 def test_who_lives_keeps_its_runs(kept: Kept) -> None:
+    open_ledger(kept.path, LedgerOptions()).close()
     living = kept.keeper()
-    living.adopt(())
     living.put(saved())
-    while not kept.path.exists() or not kept.rows():
+    while not kept.rows():
         pass
     assert kept.adopted() == []
     living.close(5)
@@ -170,8 +171,6 @@ def test_what_is_a_week_old_is_let_go(kept: Kept, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_locked_ledger_is_waited_for_and_told_once(kept: Kept) -> None:
-    kept.left()
-    LedgerSink(kept.path, LedgerOptions()).close(1)
     kept.left(saved("run_0"))
     keeper = kept.keeper()
     with kept.locked():

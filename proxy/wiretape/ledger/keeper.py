@@ -52,9 +52,9 @@ class Keeper:
         self._thread.start()
 
     def adopt(self, upstreams: Sequence[str]) -> list[Saved]:
-        """Take over what dead processes left, and begin to write; nothing, and a warning, where that fails."""
+        """Take over what dead processes left; nothing, and a warning, where that fails. A ledger is not made for it."""
         try:
-            return self._adopt(upstreams)
+            return self._adopt(upstreams) if self._path.exists() else []
         except _FAILURES as error:
             self._complain(f"what an earlier process left could not be read: {error}")
             return []
