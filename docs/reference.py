@@ -23,7 +23,6 @@ from wiretape.config import ENV_PREFIX, Config, has_variable
 from wiretape.telemetry.environment import HONOURED
 from wiretape.telemetry.generations import LATEST
 from wiretape.telemetry.instrument import Instrument
-from wiretape.telemetry.meanings import ATTRIBUTES, LOG_FIELDS
 from wiretape.telemetry.vocabulary import INSTRUMENTS
 
 TARGET = Path(__file__).with_suffix(".md")
@@ -40,9 +39,7 @@ Written by `make docs` from the code; `make check` fails when it is stale. Do no
 
 def reference() -> str:
     """Render the whole page."""
-    return (
-        "\n".join([INTRO, *commands(), *settings(), *environment(), *codes(), *metrics(), *meanings(), *rooms()]) + "\n"
-    )
+    return "\n".join([INTRO, *commands(), *settings(), *environment(), *codes(), *metrics(), *rooms()]) + "\n"
 
 
 def commands() -> Iterator[str]:
@@ -151,13 +148,6 @@ def instrument(one: Instrument) -> str:
     """Render one instrument."""
     attributes = ", ".join(f"`{name}`" for name in one.attributes)
     return f"| `{one.name}` | {one.kind} | {one.unit} | {attributes} | {one.help} |"
-
-
-def meanings() -> Iterator[str]:
-    """Render every attribute of spans and metrics, and every field of a log line."""
-    for title, table in (("Attributes", ATTRIBUTES), ("Fields of log lines", LOG_FIELDS)):
-        yield f"\n## {title}\n\n| name | meaning |\n| --- | --- |"
-        yield from (f"| `{name}` | {meaning} |" for name, meaning in table.items())
 
 
 def rooms() -> Iterator[str]:
