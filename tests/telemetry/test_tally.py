@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.metrics import Histogram, MeterProvider
@@ -62,6 +63,19 @@ def test_single_values_and_many_go_into_the_same_buckets() -> None:
     spread.hand_over()
     spread.hand_over()
     assert told(read.point()) == (2, 3.5, (0, 1, 1, 0), 0.5, 3.0, {})
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 40])
+def test_a_few_at_once_and_many_are_counted_as_one_by_one(count: int) -> None:
+    values = [at * 7 % 10 / 2 for at in range(count)]  # some of them bounds
+    reads = Read(AggregationTemporality.CUMULATIVE), Read(AggregationTemporality.CUMULATIVE)
+    one_by_one, at_once = (Spread(read.histogram, BOUNDS, {}) for read in reads)
+    for value in values:
+        one_by_one.add(value)
+    at_once.add_all(values)
+    for spread in (one_by_one, at_once):
+        spread.hand_over()
+    assert told(reads[0].point()) == told(reads[1].point())
 
 
 def test_counts_are_added_once() -> None:
