@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, TextIO
 
 import msgspec
@@ -23,6 +24,9 @@ Fields = dict[str, object]
 _INFO: Final = 20
 _FIRST: Final = ("timestamp", "level", "event")
 """What a reader's eye looks for at the start of a JSON line."""
+
+_SECONDS_KEPT: Final = 16
+"""Seconds whose text is remembered: thousands of lines may have the same one."""
 
 
 class Nowhere(io.StringIO):
@@ -240,6 +244,9 @@ def _ms(length_ns: int | None) -> float | None:
 
 
 def _iso(at_ns: int) -> str:
-    return datetime.fromtimestamp(at_ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
-        f"{at_ns // 1000 % 1_000_000:06d}Z"
-    )
+    return f"{_second(at_ns // 1_000_000_000)}.{at_ns // 1000 % 1_000_000:06d}Z"
+
+
+@lru_cache(_SECONDS_KEPT)
+def _second(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
