@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from support.reports import MS, a_correction, a_run, an_exchange
 from support.streams import Desk, event, run, sketch
 from wiretape.cassette.redact_rules import RedactOptions
-from wiretape.exchange import Headers, Request
+from wiretape.exchange import Headers, Request, Trace
 from wiretape.runs.report import Correction, ExchangeReport, RunReport
 from wiretape.runs.snapshot import Snapshot, decode, encode
 from wiretape.telemetry.fanout import Fanout
@@ -181,3 +181,17 @@ def test_a_run_whose_id_is_a_key_cannot_be_found_again_and_is_not_saved(collecte
 
 def test_a_run_that_cannot_be_encoded_is_not_saved(collected: Collected) -> None:
     assert Redacted(collected).open_run(replace(a_snapshot(), run_id="\ud800")) is None
+
+
+@pytest.mark.parametrize("place", ["trace", "run_trace"])
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_a_key_in_what_a_caller_says_of_its_trace_is_replaced(
+    place: str, is_nested: bool, collected: Collected
+) -> None:
+    reports = Redacted(collected)
+    reports.learn(asked(bearer(KEY)))
+    told = Trace(1, 2, 3, state=f"vendor={KEY.decode()}")
+    reports.exchange(replace(an_exchange(), **{place: Trace(4, 5, 6, client=told) if is_nested else told}))
+    assert len(collected.given) == 1
+    assert KEY.decode() not in repr(collected.given)
+    assert "vendor=" in repr(collected.given)

@@ -13,7 +13,7 @@ from msgspec.structs import fields, replace
 from wiretape.cassette.redact import Redactor, suspects
 from wiretape.cassette.redact_rules import NO_RULES, RedactOptions
 from wiretape.cassette.secrets import Secrets
-from wiretape.exchange import Request
+from wiretape.exchange import Request, Trace
 from wiretape.runs.report import Correction, ExchangeReport, RunReport
 from wiretape.runs.snapshot import Snapshot, encode
 from wiretape.telemetry.fanout import Fanout
@@ -82,7 +82,7 @@ class Redacted:
     def _suspects(self, report: Report) -> bool:
         """One look at all its text together: nearly always the only one."""
         try:
-            text = msgspec.json.encode(_TEXTS[type(report)](report))
+            text = msgspec.json.encode((_TEXTS[type(report)](report), _told_traces(report)))
         except UnicodeEncodeError:
             return True
         return self._holds(text)
@@ -100,10 +100,24 @@ def _is_text(kind: Any) -> bool:  # noqa: ANN401  a type annotation has no narro
 
 def _texts(kind: type[Struct]) -> Callable[[Any], object]:
     """What gives all text of such a report at once."""
-    return attrgetter(*(field.name for field in fields(kind) if field.name not in _OUR_WORDS and _is_text(field.type)))
+    left_out = _OUR_WORDS.union(_traces(kind))
+    return attrgetter(*(field.name for field in fields(kind) if field.name not in left_out and _is_text(field.type)))
 
 
-_TEXTS: Final = {kind: _texts(kind) for kind in (ExchangeReport, RunReport, Correction)}
+def _traces(kind: type[Struct]) -> tuple[str, ...]:
+    """The fields of such a report that are a trace."""
+    return tuple(field.name for field in fields(kind) if field.type in {Trace, Trace | None})
+
+
+_KINDS: Final = (ExchangeReport, RunReport, Correction)
+_TEXTS: Final = {kind: _texts(kind) for kind in _KINDS}
+_TRACES: Final = {kind: _traces(kind) for kind in _KINDS}
+
+
+def _told_traces(report: ExchangeReport | RunReport | Correction) -> list[Trace]:
+    """Its traces that hold text of a caller: the others are long numbers, most of what would be looked through."""
+    traces = [getattr(report, name) for name in _TRACES[type(report)]]
+    return [trace for trace in traces if trace is not None and (trace.state or trace.client)]
 
 
 def _redacted(value: Value, redactor: Redactor) -> Value:
