@@ -115,6 +115,15 @@ def test_a_batch_is_written_when_told_and_not_before(path: Path) -> None:
     sink.close(1.0)
 
 
+@pytest.mark.parametrize("has_rows", [False, True])
+@pytest.mark.parametrize("run_key", [None, ("default", "run_1")])
+def test_an_exchange_is_wanted_that_has_a_row_or_a_run(
+    has_rows: bool, run_key: tuple[str, str] | None, path: Path
+) -> None:
+    sink = LedgerSink(path, LedgerOptions(requests=has_rows))
+    assert sink.wants(an_exchange(run_key=run_key)) is (has_rows or run_key is not None)
+
+
 def test_closing_writes_what_is_held(path: Path) -> None:
     sink = LedgerSink(path, OPTIONS)
     sink.run(a_run())

@@ -120,6 +120,26 @@ def test_every_sink_gets_every_report_in_order() -> None:
     assert fanout.dropped == {"one": 0, "two": 0}
 
 
+class Choosing(Collecting):
+    """Has no use for exchanges of one kind."""
+
+    def wants(self, report: ExchangeReport) -> bool:
+        return report.method != "GET"
+
+
+def test_what_a_sink_does_not_want_is_not_queued_for_it_and_is_no_loss() -> None:
+    choosing, other = Choosing("choosing"), Collecting("other")
+    fanout = a_fanout(choosing, other, queue_max=2)
+    for method in ("GET", "GET", "GET", "POST"):
+        fanout.exchange(structs.replace(an_exchange(), method=method))
+        assert other.taken.acquire(timeout=LONG_S)
+    fanout.run(a_run())
+    assert fanout.close(LONG_S) == []
+    assert choosing.seen == ["exchange", "run"]
+    assert other.seen == ["exchange"] * 4 + ["run"]
+    assert fanout.dropped == {"choosing": 0, "other": 0}
+
+
 def test_runs_are_priced_before_a_sink_has_them_and_not_on_the_callers_thread() -> None:
     priced_by, kept = [], CollectingSink()
 

@@ -55,6 +55,10 @@ class LedgerSink:
         """Damaged ledgers that were moved aside."""
         return self._file.set_aside
 
+    def wants(self, report: ExchangeReport) -> bool:
+        """Whether an exchange has a row of its own, or belongs to a run."""
+        return self._options.requests or report.run_key is not None
+
     def exchange(self, report: ExchangeReport) -> None:
         """Hold the exchange's row, where exchanges have some, and its share of its run's overhead."""
         if self._options.requests:

@@ -48,6 +48,15 @@ class Gathering(Protocol):
         """Write what is held; where it raises, what is held no longer is lost, and the rest will be tried again."""
 
 
+@runtime_checkable
+class Choosing(Protocol):
+    """A sink that has no use for most exchanges: what it does not want is not even queued for it."""
+
+    def wants(self, report: ExchangeReport) -> bool:
+        """Whether `exchange` would do anything; called on the loop's thread, so it only looks."""
+        ...
+
+
 class _Lane:
     """One sink, its queue and its thread."""
 
@@ -57,6 +66,7 @@ class _Lane:
         self._sink = sink
         self._priced = priced
         self._gathering = sink if isinstance(sink, Gathering) else None
+        self._choosing = sink if isinstance(sink, Choosing) else None
         self._options = options
         self._logger = logger
         self._clock = clock
@@ -90,6 +100,10 @@ class _Lane:
         """Reports that are lost if its thread goes no further."""
         waiting = self._accepted - self._done + self._gathered if self._thread.is_alive() else 0
         return self.dropped + waiting
+
+    def offer_exchange(self, report: ExchangeReport) -> None:
+        if self._choosing is None or self._choosing.wants(report):
+            self.offer(report)
 
     def offer(self, report: Report) -> None:
         if self._closed or self._queue.qsize() >= self._options.queue_max:
@@ -208,8 +222,9 @@ class Fanout:
         return bool(self._lanes)
 
     def exchange(self, report: ExchangeReport) -> None:
-        """Queue the report for every sink; dropped and counted where a queue is full or closed."""
-        self._offer(report)
+        """Queue the report for every sink that wants it; dropped and counted where a queue is full or closed."""
+        for lane in self._lanes.values():
+            lane.offer_exchange(report)
 
     def run(self, report: RunReport) -> None:
         """As `exchange`, for a run."""
