@@ -90,8 +90,9 @@ def answer(route: Route, body: bytes) -> Facts:
     """What a JSON answer says; its `object` tells what it is, where that is missing the route does."""
     head = _ENVELOPE.read(body)
     if head.object == "list":
-        return tuple(fact for item in _PAGE.read(body).data for fact in _object(bytes(item)))
-    return _object(body, _EXPECTED.get(route.kind, "") if head.error == NULL else "")
+        items = map(bytes, _PAGE.read(body).data)
+        return tuple(fact for item in items for fact in _object(item, _ENVELOPE.read(item).object))
+    return _object(body, head.object or (_EXPECTED.get(route.kind) if head.error == NULL else None))
 
 
 def asked(route: Route, body: bytes) -> Asked:
@@ -109,8 +110,8 @@ _EXPECTED = dict.fromkeys((Kind.START, Kind.RESUME, Kind.CANCEL, Kind.CHANGE, Ki
 }
 
 
-def _object(data: bytes, expected: str = "") -> Facts:
-    match _ENVELOPE.read(data).object or expected:
+def _object(data: bytes, kind: str | None) -> Facts:
+    match kind:
         case "thread.run":
             run = _RUN.read(data)
             return (*_run(run, run.status or ""), *_unknown(_RUN.unknown_fields(data)))
