@@ -185,6 +185,7 @@ SIGNALS = {
     "sampling": "spans of runs that waited for their end, to be kept or left out",
     "redact_lookback": "times that `redact_lookback` let go what might have begun a secret",
     "redaction": "reports that could not be redacted, and so were told to nobody",
+    "open_runs": "open runs that no save had room for, and saved ones that could not be read",
     "runs_evicted": "runs given up as more than `runs.runs_open_max` were open",
 }
 """Values of `wiretape.signal`."""

@@ -53,11 +53,11 @@ def rows(path: Path, query: str) -> list[dict[str, object]]:
         return [dict(row) for row in connection.execute(query)]
 
 
-# What a cassette cannot know, and so what an import of it cannot give: the trace's ids, our own overhead, and when a
-# head came and an exchange ended other than by its pieces.
+# What a cassette cannot know, and so what an import of it cannot give: the trace's ids, our own overhead, whose key it
+# was, and when a head came and an exchange ended other than by its pieces.
 UNKNOWN = {
-    "run": {"trace_id", "overhead_us"},
-    "request": {"trace_id", "span_id", "overhead_us", "passed_us", "head_us", "duration_us"},
+    "run": {"trace_id", "overhead_us", "key_hash"},
+    "request": {"trace_id", "span_id", "key_hash", "overhead_us", "passed_us", "head_us", "duration_us"},
 }
 TOLERANCE_US = 2_500
 """Times in a cassette are whole milliseconds, and a length is between two of them."""

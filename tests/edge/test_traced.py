@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from support.proxied import proxied
 from support.raw import exchange
 from support.recorder import recording
+from wiretape.ledger.options import LedgerOptions
 from wiretape.runs.report import ExchangeReport, RunReport
 from wiretape.telemetry.options import TelemetryOptions
 from wiretape.wire.credential import KeyHashes
@@ -120,7 +121,8 @@ async def test_a_key_is_told_by_its_hash_and_shown_by_its_alias() -> None:
 async def test_the_ledger_has_the_hash_and_the_alias_of_the_key_that_created_a_run(tmp_path: Path) -> None:
     hashed = KeyHashes(SECRET.encode()).of(((b"authorization", f"Bearer {KEY}".encode()),))
     ledger, aliases = tmp_path / "wiretape.db", TelemetryOptions(keys={hashed: "web"})
-    async with proxied(ledger=f"sqlite:///{ledger}", hash_key=SECRET, telemetry=aliases) as proxy:
+    settings = {"ledger": f"sqlite:///{ledger}", "audit": LedgerOptions(open_runs=False)}
+    async with proxied(hash_key=SECRET, telemetry=aliases, **settings) as proxy:
         async with ClientSession(proxy.traffic.url, headers=BETA) as client:
             assistant = await (await client.post("/v1/assistants", json={"model": "gpt-4o"})).json()
             created = await client.post("/v1/threads/runs", json={"assistant_id": assistant["id"], "thread": THREAD})
