@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry
@@ -19,6 +20,7 @@ from support.reports import a_run, an_exchange
 from support.telemetry import PEERS, Lines, gauges
 from wiretape.errors import ConfigError
 from wiretape.telemetry.environment import HONOURED, Asked, asked
+from wiretape.telemetry.export import metric_exporter
 from wiretape.telemetry.options import TelemetryOptions
 from wiretape.telemetry.setup import Telemetry, _batches, _exporting, _readers, telemetry
 from wiretape.wire.tracing import Sampler, Tracing
@@ -166,6 +168,62 @@ def test_what_is_not_to_be_had_is_one_sentence(variables: dict[str, str], messag
     with pytest.raises(ConfigError) as caught:
         asked(variables)
     assert str(caught.value) == message
+
+
+CANARY = "sk-canary-of-a-collector"
+
+UNUSABLE: list[tuple[dict[str, str], str]] = [
+    ({f"{OTLP}COMPRESSION": "zip"}, "is gzip, deflate or none; got 'zip'"),
+    ({f"{OTLP}COMPRESSION": "deflate", f"{OTLP}PROTOCOL": "grpc"}, "is gzip or none; got 'deflate'"),
+    ({f"{OTLP}TRACES_TIMEOUT": "soon"}, "is a number above 0; got 'soon'"),
+    ({f"{OTLP}METRICS_TIMEOUT": "nan"}, "is a number above 0; got 'nan'"),
+    ({f"{OTLP}TIMEOUT": "-1"}, "is a number above 0; got '-1'"),
+    ({f"{OTLP}HEADERS": f"Bearer {CANARY}"}, "is name=value, name=value and so on; it is not quoted here"),
+    ({f"{OTLP}CERTIFICATE": "/none/there"}, "is a file that can be read; got '/none/there'"),
+    ({f"{OTLP}CLIENT_KEY": "/none/there"}, "is a file that can be read; got '/none/there'"),
+    ({f"{OTLP}ENDPOINT": "127.0.0.1:4318"}, "is a URL, http:// or https://"),
+    ({f"{OTLP}ENDPOINT": f"http://{CANARY}@["}, "is a URL, http:// or https://"),
+    ({f"{OTLP}INSECURE": "perhaps", f"{OTLP}PROTOCOL": "grpc"}, "is true or false; got 'perhaps'"),
+    ({f"{OTLP}METRICS_TEMPORALITY_PREFERENCE": "new"}, "is cumulative, delta or lowmemory; got 'new'"),
+    ({"OTEL_METRIC_EXPORT_INTERVAL": "often"}, "is a number above 0; got 'often'"),
+    ({"OTEL_METRIC_EXPORT_TIMEOUT": "0"}, "is a number above 0; got '0'"),
+    ({"OTEL_BSP_SCHEDULE_DELAY": "1.5"}, "is a whole number that is not negative; got '1.5'"),
+    ({"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "many"}, "is a whole number that is not negative; got 'many'"),
+    ({"OTEL_BSP_MAX_QUEUE_SIZE": "9" * 5000}, f"is a number that is not negative; got '{'9' * 40}'"),
+    ({"OTEL_METRICS_EXEMPLAR_FILTER": "always_on"}, "is trace_based or always_off; got 'always_on'"),
+    ({"OTEL_RESOURCE_ATTRIBUTES": "team"}, "is name=value, name=value and so on; got 'team'"),
+]
+
+
+@pytest.mark.parametrize(("variables", "message"), UNUSABLE)
+def test_what_the_sdk_would_pass_over_stops_the_start(
+    environ: Any, capfd: pytest.CaptureFixture[str], variables: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        built(environ(**{f"{OTLP}ENDPOINT": "http://127.0.0.1:9", **variables}))
+    assert str(caught.value) == f"{next(iter(variables))} {message}"
+    assert CANARY not in "".join(capfd.readouterr())
+
+
+def test_what_is_not_exported_needs_no_value_that_can_be_used() -> None:
+    assert asked({f"{OTLP}TIMEOUT": "soon", f"{OTLP}ENDPOINT": "x", "OTEL_SDK_DISABLED": "true"}).spans is None
+
+
+@pytest.mark.parametrize("variables", [{"OTEL_METRICS_EXEMPLAR_FILTER": ""}, {f"{OTLP}COMPRESSION": ""}])
+def test_an_empty_value_is_none(environ: Any, variables: dict[str, str]) -> None:
+    with a_grpc_collector() as collector:
+        export(environ(**{f"{OTLP}ENDPOINT": collector.url, f"{OTLP}PROTOCOL": "grpc"}, **variables))
+    assert kinds(collector) == SENT
+
+
+@pytest.mark.parametrize(
+    ("said", "accepted"), [("none", grpc.Compression.NoCompression), ("gzip", grpc.Compression.Gzip)]
+)
+def test_grpc_is_compressed_as_is_asked(environ: Any, said: str, accepted: grpc.Compression) -> None:
+    environ(**{f"{OTLP}COMPRESSION": said, f"{OTLP}ENDPOINT": "http://127.0.0.1:9"})
+    made = metric_exporter("grpc")
+    assert made._compression == accepted
+    made.shutdown()
 
 
 @pytest.mark.parametrize(

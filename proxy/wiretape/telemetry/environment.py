@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from wiretape.errors import ConfigError
+from wiretape.telemetry.checks import check
 from wiretape.wire.tracing import Sampler, Tracing
 
 HTTP: Final = "http/protobuf"
@@ -29,6 +30,8 @@ EXEMPLARS: Final = "OTEL_METRICS_EXEMPLAR_FILTER"
 VALUE_LENGTHS: Final = ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT")
 LATEST_GENAI: Final = "gen_ai_latest_experimental"
 
+_SIGNALS: Final = ("TRACES", "METRICS")
+_DIGITS_MAX: Final = 15
 _PARENT_BASED: Final = "parentbased_"
 _RATIOS: Final = {"always_on": 1.0, "always_off": 0.0, "traceidratio": None}
 """Sampler to its share of traces; None where the argument says it."""
@@ -115,10 +118,12 @@ class Asked(Struct, frozen=True, kw_only=True):
 def asked(environ: Mapping[str, str]) -> Asked:
     """Read the variables; an empty one is as good as none. Raises ConfigError for what is not to be had."""
     disabled = _word(environ, DISABLED) == "true"
+    protocols = {signal: None if disabled else _protocol(signal, environ) for signal in _SIGNALS}
+    check(environ, {signal: by == HTTP for signal, by in protocols.items() if by is not None})
     return Asked(
         disabled=disabled,
-        spans=None if disabled else _protocol("TRACES", environ),
-        metrics=None if disabled else _protocol("METRICS", environ),
+        spans=protocols["TRACES"],
+        metrics=protocols["METRICS"],
         sampler=_sampler(environ),
         reads_context=_reads_context(environ),
         is_latest=LATEST_GENAI in _list(environ, OPT_IN),
@@ -146,8 +151,8 @@ def _number(environ: Mapping[str, str], name: str) -> int | None:
     text = environ.get(name, "").strip()
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()):
-        raise ConfigError(f"{name} is a number that is not negative; got {text!r}")
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+        raise ConfigError(f"{name} is a number that is not negative; got {text[:40]!r}")
     return int(text)
 
 

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Final, TextIO
 
 from msgspec import Struct, structs
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider, TraceBasedExemplarFilter
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
@@ -151,7 +151,10 @@ class _Built:
             readers = _readers(self._registry, self._exporting)
         self._names = LATEST if wanted.is_latest else RELEASED
         bounded = views(self._names.instruments, options.series_max)
-        self._provider = MeterProvider(readers, self._resource, shutdown_on_exit=False, views=bounded)
+        shown = TraceBasedExemplarFilter() if wanted.exemplars else AlwaysOffExemplarFilter()
+        self._provider = MeterProvider(
+            readers, self._resource, exemplar_filter=shown, shutdown_on_exit=False, views=bounded
+        )
         processors = [*filter(None, (self._batches,)), *([SimpleSpanProcessor(exporter)] if exporter else ())]
         self._spans = self._span_sink(_all(processors)) if processors else None
 
