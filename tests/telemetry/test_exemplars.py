@@ -91,6 +91,32 @@ def test_what_leads_nowhere_is_not_shown(environ: dict[str, str], spans: bool, t
     assert made.shutdown(30) == []
 
 
+def test_a_trace_is_shown_to_each_who_asks() -> None:
+    """Two of them ask in turns, or a person did: the next still sees it."""
+    made = built()
+    made.sinks[1].run(a_run())
+    assert "trace_id" not in made.prometheus()[0].decode()
+    first, second = exemplars(made), exemplars(made)
+    assert first
+    assert second == first
+    newer = structs.replace(TRACE, trace_id=1)
+    made.sinks[1].run(a_run(trace=newer))
+    third = exemplars(made)
+    assert third.keys() == first.keys()
+    assert {one.labels["trace_id"] for one in third.values()} == {f"{1:032x}"}
+    assert made.shutdown(30) == []
+
+
+def test_a_model_without_a_name_is_no_second_series_with_the_labels_of_none() -> None:
+    made = built()
+    for model in ("", None):
+        made.sinks[1].run(a_run(model=model, model_requested=model))
+    text = made.prometheus(OPENMETRICS)[0].decode()
+    assert [*text_string_to_metric_families(text)]
+    assert 'wiretape_runs_total{gen_ai_request_model="_OTHER"' in text
+    assert made.shutdown(30) == []
+
+
 def test_a_disabled_proxy_has_no_metrics_in_either_text() -> None:
     made = built({"OTEL_SDK_DISABLED": "true"})
     assert (made.prometheus()[0], made.prometheus(OPENMETRICS)[0]) == (b"", b"# EOF\n")

@@ -243,6 +243,12 @@ def test_listed_models_leave_no_room_for_others() -> None:
     assert [known("gpt-4o"), known("other")] == ["gpt-4o", "_OTHER"]
 
 
+@pytest.mark.parametrize("name", ["", "m" * 257])
+def test_a_name_that_is_empty_or_long_is_no_label(name: str) -> None:
+    known = Known([], 50)
+    assert [known(name), known("m" * 256)] == ["_OTHER", "m" * 256]
+
+
 def test_a_run_without_a_model_has_no_model_attribute() -> None:
     metrics = Metrics()
     metrics.sink.run(a_run(model=None, model_requested=None))

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from wiretape.telemetry import vocabulary as v
 
+NAME_CHARS_MAX: Final = 256
+"""Characters of a name that others chose; a longer one would stand in each of its series."""
+
 
 class Known:
-    """Names told apart: those listed, or else the first few seen; all others become `_OTHER`."""
+    """Names told apart: those listed, or else the first few seen; all others become `_OTHER`.
+
+    So does a name that is empty: to Prometheus it is the same as none, and two series would be one.
+    """
 
     def __init__(self, listed: Iterable[str], first_max: int) -> None:
         self._names = set(listed)
@@ -16,7 +23,7 @@ class Known:
 
     def __call__(self, name: str) -> str:
         """The name itself, or `_OTHER`."""
-        if name not in self._names and self._room:
+        if name not in self._names and self._room and 0 < len(name) <= NAME_CHARS_MAX:
             self._names.add(name)
             self._room -= 1
         return name if name in self._names else v.OTHER

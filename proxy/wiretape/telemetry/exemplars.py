@@ -7,6 +7,7 @@ bucket is given its own; OpenMetrics shows them, the older text format does not.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -56,11 +57,17 @@ class Reader(PrometheusMetricReader):
 
 
 class Exemplified(Collector):
-    """All that a registry with one `Reader` holds, buckets with their exemplars."""
+    """All that a registry with one `Reader` holds, buckets with their exemplars.
+
+    The SDK forgets an exemplar once it was read; here each bucket keeps its last, so that several who scrape, and
+    people who look, do not take them from each other. There are no more than there are series.
+    """
 
     def __init__(self, registry: CollectorRegistry, reader: Reader) -> None:
         self._registry = registry
         self._reader = reader
+        self._last: defaultdict[object, dict[int, Exemplar]] = defaultdict(dict)
+        """By metric and attributes, and then by bucket."""
 
     def collect(self) -> Iterator[Metric]:
         """Read the metrics, for whoever scrapes."""
@@ -68,8 +75,20 @@ class Exemplified(Collector):
         points = _histograms(self._reader.last)
         for family in families:
             if family.type == "histogram":
-                family.samples = [*_exemplified(family.samples, next(points))]
+                family.samples = [*self._exemplified(family.name, family.samples, next(points))]
             yield family
+
+    def _exemplified(
+        self, name: str, samples: Iterable[Sample], points: Iterable[HistogramDataPoint]
+    ) -> Iterator[Sample]:
+        """Each point is its buckets, then its count and its sum."""
+        samples = iter(samples)
+        for point in points:
+            last = self._last[name, frozenset((point.attributes or {}).items())]
+            last.update((bisect_left(point.explicit_bounds, one.value), _shown(one)) for one in point.exemplars)
+            for index, sample in enumerate(islice(samples, len(point.bucket_counts) + 2)):
+                exemplar = last.get(index)
+                yield sample if exemplar is None else sample._replace(exemplar=exemplar)
 
 
 def _histograms(data: MetricsData | None) -> Iterator[Sequence[HistogramDataPoint]]:
@@ -77,16 +96,6 @@ def _histograms(data: MetricsData | None) -> Iterator[Sequence[HistogramDataPoin
     for resource in data.resource_metrics if data else ():
         for scope in resource.scope_metrics:
             yield from (metric.data.data_points for metric in scope.metrics if isinstance(metric.data, Histogram))
-
-
-def _exemplified(samples: Iterable[Sample], points: Iterable[HistogramDataPoint]) -> Iterator[Sample]:
-    """Each point is its buckets, then its count and its sum."""
-    samples = iter(samples)
-    for point in points:
-        found = {bisect_left(point.explicit_bounds, one.value): one for one in point.exemplars}
-        for index, sample in enumerate(islice(samples, len(point.bucket_counts) + 2)):
-            exemplar = found.get(index)
-            yield sample if exemplar is None else sample._replace(exemplar=_shown(exemplar))
 
 
 def _shown(exemplar: Any) -> Exemplar:  # noqa: ANN401  the SDK does not export the type
