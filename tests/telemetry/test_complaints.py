@@ -38,6 +38,29 @@ def test_each_source_is_told_once_a_minute_with_what_was_left_out() -> None:
     assert {line["event"] for line in lines.all} == {"telemetry.sdk_warned"}
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "Max retries exceeded with url: /v1/traces?key=canary (Caused by NewConnectionError",
+            "Max retries exceeded with url: /v1/traces?*** (Caused by NewConnectionError",
+        ),
+        (
+            "encountered while exporting metrics to team:canary@[::1]:9, details: errors resolving team:canary@[::1]:9:",
+            "encountered while exporting metrics to ***@[::1]:9, details: errors resolving ***@[::1]:9:",
+        ),
+        ("Invalid URL 'http://team:canary@?canary': No host", "Invalid URL 'http://***@?***': No host"),
+    ],
+)
+def test_a_collectors_key_in_its_url_is_not_told(said: str, told: str) -> None:
+    """As the SDK's exporters say it, over HTTP and gRPC."""
+    lines = Lines()
+    complaints = Complaints(lines.logger, 60.0)
+    EXPORTER.warning(said)
+    complaints.close()
+    assert [line["detail"] for line in lines.all] == [told]
+
+
 def test_after_the_close_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
     lines = Lines()
     Complaints(lines.logger, 60.0).close()

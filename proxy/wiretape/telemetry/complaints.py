@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from asyncio import AbstractEventLoop
 from collections import Counter
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from wiretape.telemetry.vocabulary import OTHER
 
 _SDK: Final = "opentelemetry"
 _KINDS_MAX: Final = 100
+_ACCOUNT: Final = re.compile(r"[^\s'\"(\[/@]+@")
+_QUERY: Final = re.compile(r"\?[^\s'\"]+")
 
 
 class Sparing:
@@ -50,12 +53,17 @@ class Complaints(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Tell or count one warning; called by the standard library, under this object's lock."""
-        self._sparing.warn("telemetry.sdk_warned", record.name, detail=record.getMessage())
+        self._sparing.warn("telemetry.sdk_warned", record.name, detail=_unaddressed(record.getMessage()))
 
     def close(self) -> None:
         """Listen no more."""
         logging.getLogger(_SDK).removeHandler(self)
         super().close()
+
+
+def _unaddressed(text: str) -> str:
+    """Without the query and the account of a collector's URL: some take their key there."""
+    return _QUERY.sub("?***", _ACCOUNT.sub("***@", text))
 
 
 class LoopErrors:
