@@ -36,5 +36,9 @@ def test_without_room_for_a_file_the_secret_is_this_processs_own(ledger: Path | 
 
 
 def test_an_empty_file_is_no_secret(tmp_path: Path) -> None:
-    (tmp_path / "wiretape.db.hash-key").touch()
-    assert len(hash_secret(tmp_path / "wiretape.db")) == 64
+    (tmp_path / "wiretape.db.hash-key").touch(0o644)
+    made = hash_secret(tmp_path / "wiretape.db")
+    assert len(made) == 64
+    assert hash_secret(tmp_path / "wiretape.db") == made
+    (file,) = tmp_path.iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600

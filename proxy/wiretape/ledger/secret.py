@@ -35,16 +35,31 @@ def _read(path: Path) -> bytes | None:
 
 
 def _made(path: Path) -> bytes:
-    """Written under another name first: who finds the file finds it whole."""
+    """Written under another name first, and to the disk: who finds the file finds it whole.
+
+    One that is empty all the same (its machine lost power, its volume was full) is replaced, or each start would hash
+    by a secret of its own.
+    """
     made = secrets.token_hex(_BYTES).encode()
     draft = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(made + b"\n")
+            file.flush()
+            os.fsync(descriptor)
+        return _placed(draft, path) or made
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _placed(draft: Path, path: Path) -> bytes | None:
+    """Put ours there, or give what another process has put there meanwhile."""
+    try:
         path.hardlink_to(draft)
     except FileExistsError:
-        made = path.read_bytes().strip() or made
-    finally:
-        draft.unlink()
-    return made
+        found = path.read_bytes().strip()
+        if found:
+            return found
+        draft.replace(path)
+    return None
