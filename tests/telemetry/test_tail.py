@@ -62,6 +62,15 @@ def test_a_run_that_chance_left_out_makes_no_span(changes: dict[str, object]) ->
     assert spans.all == ()
 
 
+def test_what_waits_at_the_end_for_a_run_that_is_saved_is_counted() -> None:
+    spans = Spans()
+    spans.sink.exchange(created())
+    spans.sink.exchange(submitted())
+    assert spans.sink.lost == 0
+    spans.sink.close(1.0)
+    assert (spans.sink.lost, spans.all) == (2, ())
+
+
 @pytest.mark.parametrize("changes", WORTH_IT)
 def test_a_run_that_failed_or_was_slow_is_kept_whole(changes: dict[str, object]) -> None:
     kept, sampled = Spans(), Spans()

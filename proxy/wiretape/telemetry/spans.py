@@ -133,7 +133,8 @@ class SpanSink:
         """Nothing: a span that was exported cannot be changed."""
 
     def close(self, deadline_s: float) -> None:
-        """What still waits for a run's end is let go: runs are reported before their sinks are closed."""
+        """Count what still waits as lost: runs are reported before their sinks are closed, but for those saved."""
+        self._tail.close()
 
     def _emit_kept(self, report: ExchangeReport) -> None:
         """Make the spans that waited, sampled now."""

@@ -54,6 +54,12 @@ class Tail:
             self._verdicts.popitem(last=False)
         return waited if is_kept else None
 
+    def close(self) -> None:
+        """Give up what waits for runs that outlive this process: whoever reports them has nothing of it."""
+        self._held.clear()
+        self.lost += self.waiting
+        self.waiting = 0
+
     def _is_worth_it(self, report: RunReport) -> bool:
         if report.outcome == "abandoned" or run_error(report) is not None:
             return True
