@@ -35,6 +35,7 @@ GET = b"GET /v1/nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n
 FAULTS = {
     "hangs": b"",
     "is slow": b"",
+    "301": b"HTTP/1.1 301 Moved\r\nLocation: https://127.0.0.1:1/v1/traces\r\nContent-Length: 0\r\n\r\n",
     "400": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
     "429": b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 600\r\nContent-Length: 0\r\n\r\n",
     "503": b"HTTP/1.1 503 Busy\r\nRetry-After: 600\r\nContent-Length: 0\r\n\r\n",

@@ -46,8 +46,8 @@ def test_each_source_is_told_once_a_minute_with_what_was_left_out() -> None:
             "Max retries exceeded with url: /v1/traces?*** (Caused by NewConnectionError",
         ),
         (
-            "encountered while exporting metrics to team:canary@[::1]:9, details: errors resolving team:canary@[::1]:9:",
-            "encountered while exporting metrics to ***@[::1]:9, details: errors resolving ***@[::1]:9:",
+            "while exporting metrics to team:canary@[::1]:9, details: errors resolving team:canary@[::1]:9:",
+            "while exporting metrics to ***@[::1]:9, details: errors resolving ***@[::1]:9:",
         ),
         ("Invalid URL 'http://team:canary@?canary': No host", "Invalid URL 'http://***@?***': No host"),
     ],

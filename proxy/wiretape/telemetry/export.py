@@ -12,17 +12,20 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from requests import Response, Session
 
 from wiretape.errors import ConfigError
 from wiretape.telemetry.environment import GRPC, OTLP
 
+_REDIRECTION = 300
+_CLIENT_ERROR = 400
 _NO_GRPC = "OTLP over grpc needs an extra that is not installed: pip install 'wiretape[grpc]', or use http/protobuf"
 
 
 def span_exporter(protocol: str) -> SpanExporter:
     """The exporter of spans, set up by the process's environment. Raises ConfigError where gRPC is not installed."""
     if protocol != GRPC:
-        return OTLPSpanExporter()
+        return OTLPSpanExporter(session=_session())
     made: SpanExporter = _over_grpc("trace").OTLPSpanExporter(compression=_compression("TRACES"))
     return made
 
@@ -30,7 +33,7 @@ def span_exporter(protocol: str) -> SpanExporter:
 def metric_exporter(protocol: str) -> MetricExporter:
     """The exporter of metrics, as `span_exporter`."""
     if protocol != GRPC:
-        return OTLPMetricExporter()
+        return OTLPMetricExporter(session=_session())
     made: MetricExporter = _over_grpc("metric").OTLPMetricExporter(compression=_compression("METRICS"))
     return made
 
@@ -48,6 +51,18 @@ def _compression(signal: str) -> Any:  # noqa: ANN401  of a module that may not 
     said = next(filter(None, (os.environ.get(name, "").strip().lower() for name in names)), "")
     kinds = import_module("grpc").Compression
     return kinds.Gzip if said == "gzip" else kinds.NoCompression
+
+
+def _session() -> Session:
+    """By which a redirection is a failure: the SDK follows none, and takes it for success."""
+    session = Session()
+    session.hooks["response"].append(_unmoved)
+    return session
+
+
+def _unmoved(response: Response, **_: object) -> None:
+    if _REDIRECTION <= response.status_code < _CLIENT_ERROR:
+        raise OSError(f"the collector answers {response.status_code}: it is somewhere else")
 
 
 class _Counted(SpanExporter):
