@@ -7,10 +7,12 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 
 from support.reports import a_run
 from support.telemetry import Metrics
 from wiretape.audit.report import report
+from wiretape.dialects.assistants.facts import _TOKENS_MAX
 from wiretape.ledger.options import LedgerOptions
 from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.report import Usage
@@ -55,3 +57,16 @@ def test_tokens_in_metrics_and_ledger_are_those_of_the_reports(usages: list[Usag
     assert counted == written == expected
     assert total.runs == len(runs)
     assert total.tokens.unknown_runs == len(usages) - len(known)
+
+
+def test_an_upstream_that_tells_nonsense_stops_neither_the_export_nor_the_report(tmp_path: Path) -> None:
+    """Their sums are 64 bits wide in OTLP and in SQLite."""
+    metrics, ledger = Metrics(), LedgerSink(tmp_path / "wiretape.db", LedgerOptions())
+    for number in range(2000):
+        run = a_run(run_id=f"run_{number}", usage=Usage(_TOKENS_MAX, _TOKENS_MAX), usage_source="run")
+        metrics.sink.run(run)
+        ledger.run(run)
+    ledger.flush()
+    ledger.close(1.0)
+    assert encode_metrics(metrics._reader.get_metrics_data()).resource_metrics
+    assert report(tmp_path / "wiretape.db").total.runs == 2000

@@ -221,7 +221,7 @@ def test_milliseconds_become_seconds() -> None:
             Tokens(3, 4, 1, 2),
         ),
         ({"prompt_tokens": -3, "completion_tokens": 4, "prompt_token_details": {}}, Tokens(0, 4)),
-        ({"prompt_tokens": 10**30}, Tokens(2**53, 0)),
+        ({"prompt_tokens": 10**30}, Tokens(2**40, 0)),
     ],
 )
 def test_tokens_are_told_where_there_are_any(usage: Any, tokens: Tokens | None) -> None:

@@ -58,8 +58,9 @@ _MILLISECONDS_FROM = 10**11
 """A stamp from here on is in milliseconds (Alibaba Model Studio); as seconds it would be the year 5138."""
 _SECONDS_END = 2**33
 """Stamps from the year 2242 on are taken for none: as nanoseconds they would not fit 64 bits."""
-_TOKENS_MAX = 2**53
-"""More is nonsense, and no longer a whole number to every reader of JSON."""
+_TOKENS_MAX = 2**40
+"""More is nonsense. Of millions of such runs the sum still fits the 64 bits that OTLP and SQLite have for it, and so
+does what one costs in thousand millionths of a dollar: beyond them no metric would be exported, and no report made."""
 _UNNAMED = frozenset({"", "message"})
 """`message` is what WHATWG calls an event without a name."""
 _ENVELOPE, _PAGE = Shape(Envelope), Shape(Page[Raw])
