@@ -268,7 +268,8 @@ def _count(told: int | None) -> int:
 
 
 def _seconds(stamp: Seconds) -> float | None:
-    if stamp is None:
+    """Of a whole number of any size, which a float may not hold."""
+    if stamp is None or not 0 <= stamp < _SECONDS_END * 1000:
         return None
     seconds = stamp / 1000 if stamp >= _MILLISECONDS_FROM else stamp
-    return seconds if 0 <= seconds < _SECONDS_END else None
+    return seconds if seconds < _SECONDS_END else None
