@@ -213,6 +213,14 @@ class TestBounds:
         desk.poll(done())
         assert ([one.run_id for one in desk.reports], desk.corrections) == (["run_1", "run_2", "run_1"], [])
 
+    def test_a_run_that_was_followed_anew_is_corrected_by_its_last_report(self) -> None:
+        desk = abandoned(finished_runs_max=1)
+        desk.start(done("run_2"))
+        for _ in range(3):
+            desk.poll(done(), at_ns=20_000 * S)
+        assert [(one.run_id, one.usage) for one in desk.reports[2:]] == [("run_1", Usage(10, 5))]
+        assert desk.corrections == []
+
     def test_an_exchange_whose_run_was_forgotten_opens_none(self) -> None:
         desk = Desk(finished_runs_max=1, runs_open_max=1)
         watch = desk.watch(POST, "/v1/threads/thread_1/runs")

@@ -113,6 +113,7 @@ class OpenRuns:
 
     def _remember(self, run: Run, told: Figures) -> None:
         _remember(self._finished_keys, run.key, None, self._options.finished_runs_max)
+        self._late.pop(run.key, None)  # of a report before, where the key was forgotten and the run followed anew
         unsettled = late(run, told, self._options.steps_max)
         if unsettled is not None:
             _remember(self._late, run.key, unsettled, self._options.corrected_runs_max)
