@@ -222,6 +222,7 @@ def test_milliseconds_become_seconds() -> None:
         ),
         ({"prompt_tokens": -3, "completion_tokens": 4, "prompt_token_details": {}}, Tokens(0, 4)),
         ({"prompt_tokens": 10**30}, Tokens(2**40, 0)),
+        ({"prompt_tokens": 12.0, "completion_tokens": 1e3, "total_tokens": 1012.0}, Tokens(12, 1000)),
     ],
 )
 def test_tokens_are_told_where_there_are_any(usage: Any, tokens: Tokens | None) -> None:

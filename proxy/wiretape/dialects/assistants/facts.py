@@ -18,6 +18,7 @@ from wiretape.dialects.assistants.events import (
 )
 from wiretape.dialects.assistants.objects import NULL, Assistant, ContentPart, ErrorBody, Seconds, Text
 from wiretape.dialects.assistants.run_objects import (
+    Count,
     CreateRun,
     Page,
     RequiredAction,
@@ -263,8 +264,8 @@ def _tokens(usage: Usage | None) -> Tokens | None:
     )
 
 
-def _count(told: int | None) -> int:
-    return min(max(told or 0, 0), _TOKENS_MAX)
+def _count(told: Count) -> int:
+    return int(min(max(told or 0, 0), _TOKENS_MAX))
 
 
 def _seconds(stamp: Seconds) -> float | None:

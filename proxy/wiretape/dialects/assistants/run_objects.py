@@ -7,26 +7,28 @@ from typing import Generic, TypeVar
 from wiretape.dialects.assistants.objects import NULL, Opaque, Reason, Seconds, Tool, Wire
 
 T = TypeVar("T")
+Count = int | float | None
+"""A whole number, which JSON may also write as `12.0` or `1e3`."""
 
 
 class CachedTokens(Wire, frozen=True, kw_only=True):
     """Part of the prompt that was read from a cache."""
 
-    cached_tokens: int | None = None
+    cached_tokens: Count = None
 
 
 class ReasoningTokens(Wire, frozen=True, kw_only=True):
     """Part of the completion that was reasoning."""
 
-    reasoning_tokens: int | None = None
+    reasoning_tokens: Count = None
 
 
 class Usage(Wire, frozen=True, kw_only=True):
     """Tokens of a run or a step; `prompt_token_details` is singular here, plural on chat completions."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
+    prompt_tokens: Count = None
+    completion_tokens: Count = None
+    total_tokens: Count = None
     prompt_token_details: CachedTokens | None = None
     completion_tokens_details: ReasoningTokens | None = None
 
