@@ -36,6 +36,13 @@ LEFT = Ending(How.CLIENT_LEFT, 9 * MS)
 GET, POST, RUN = "GET", "POST", "/v1/threads/thread_1/runs/run_1"
 
 
+def test_an_event_without_its_blank_line_may_be_the_first() -> None:
+    desk = Desk()
+    desk.start([streamed("created")[0].rstrip()], ending=LEFT)
+    desk.runs.close(9 * S)
+    assert (only(desk).events, only(desk).first_event_ns) == (1, 2 * MS)
+
+
 class TestForeign:
     def test_a_run_of_another_process_has_no_durations(self) -> None:
         desk = Desk()

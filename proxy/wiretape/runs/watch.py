@@ -74,14 +74,20 @@ class Watch:
             elif teller.run is not None:
                 teller.run.see_content(fact.kind, chunk.at_ns, teller.pulse)
 
+    def _read_rest(self, answer: JsonAnswer | StreamAnswer, ending: Ending) -> None:
+        for due in self._later.rest():
+            self._read(answer, due)
+        at_ns = ending.at_ns if self._last_chunk_ns is None else self._last_chunk_ns
+        facts = answer.finish(is_whole=ending.how is How.COMPLETE)
+        if self._teller.first_event_ns is None and answer.events:
+            self._teller.first_event_ns = at_ns
+        for fact in facts:
+            self._teller.take(fact, at_ns)
+
     def end(self, ending: Ending) -> None:
         """Reads the rest, credits the exchange to its run, and reports the runs that it brought to their end."""
         if self._answer is not None:
-            for due in self._later.rest():
-                self._read(self._answer, due)
-            at_ns = ending.at_ns if self._last_chunk_ns is None else self._last_chunk_ns
-            for fact in self._answer.finish(is_whole=ending.how is How.COMPLETE):
-                self._teller.take(fact, at_ns)
+            self._read_rest(self._answer, ending)
         self._teller.end(ending, self._answer.events if self._answer else 0, self._status)
 
     @property
