@@ -112,7 +112,7 @@ def earlier(known: Told[T], at_ns: int, value: T) -> Told[T]:
 
 def earliest(known: Told[T] | None, at_ns: int, value: T | None) -> Told[T] | None:
     """As `earlier`, where one of both may be none."""
-    if value is None:
+    if value is None or (known is not None and known[0] < at_ns):  # nearly always: it was told before
         return known
     return (at_ns, value) if known is None else earlier(known, at_ns, value)
 

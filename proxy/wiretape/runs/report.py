@@ -127,6 +127,12 @@ class Carried(Struct, frozen=True, kw_only=True):
     end_ns: int
     how: How
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """In the order of their begin, with those of one time always in the same; `repr` would cost ten times more."""
+        times = self.start_ns, self.end_ns
+        return *times, self.trace.client_span_id, self.how, self.status or 0, self.route, self.method
+
 
 class RunReport(Struct, frozen=True, kw_only=True):
     """One run, ended, or abandoned."""

@@ -283,7 +283,7 @@ class Run:
 
     def _carried(self, clock: Clock) -> tuple[Carried, ...]:
         """In the order in which they were asked for, by the wall clock."""
-        ordered = sorted(self._facts.carried, key=lambda one: (one.start_ns, repr(one)))
+        ordered = sorted(self._facts.carried, key=lambda one: one.place)
         return tuple(replace(one, start_ns=clock.wall(one.start_ns), end_ns=clock.wall(one.end_ns)) for one in ordered)
 
     def _expiry_ns(self) -> int | None:
