@@ -231,6 +231,14 @@ def test_tokens_are_told_where_there_are_any(usage: Any, tokens: Tokens | None) 
     assert seen.tokens == tokens
 
 
+@pytest.mark.parametrize("key", ["id", "thread_id", "assistant_id", "model"])
+def test_a_name_too_long_to_be_kept_is_left_out(key: str) -> None:
+    told = {"id": "r", "thread_id": "t", "assistant_id": "a", "model": "m"}
+    assert said("thread.run.queued", **told | {key: "x" * 512}) != ()
+    (long, short) = (said("thread.run.queued", **one) for one in (told | {key: "x" * 513}, told | {key: None}))
+    assert long == (short if key != "id" else ())
+
+
 def test_an_incomplete_run_tells_its_reason() -> None:
     (seen,) = said("thread.run.incomplete", id="r", incomplete_details={"reason": "max_prompt_tokens"}, last_error={})
     assert isinstance(seen, RunSeen)

@@ -8,12 +8,15 @@ struct with a `type`, not a union: an unknown `type` must pass.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 Seconds = int | float | None
 """Unix seconds; whole numbers at OpenAI, milliseconds at Alibaba Model Studio."""
+NAME_CHARS_MAX: Final = 512
+"""Of an id, a name or a code; services send at most 256. What is longer is left out, as it may be kept for long."""
+Name = Annotated[str, Meta(max_length=NAME_CHARS_MAX)]
 Opaque = Raw
 """JSON that is carried, not read."""
 NULL: Final = Raw(b"null")
@@ -43,12 +46,12 @@ class Tool(Wire, frozen=True, kw_only=True):
 class Assistant(Wire, frozen=True, kw_only=True):
     """An assistant; `reasoning_effort` is always on the wire and not in the schema."""
 
-    id: str = ""
+    id: Name = ""
     object: str = "assistant"
     created_at: Seconds = None
-    name: str | None = None
+    name: Name | None = None
     description: str | None = None
-    model: str | None = None
+    model: Name | None = None
     instructions: str | None = None
     tools: tuple[Tool, ...] | None = ()
     top_p: float | None = None
@@ -131,7 +134,7 @@ class ContentPart(Wire, frozen=True, kw_only=True):
 class Reason(Wire, frozen=True, kw_only=True):
     """Why a message or a run is incomplete."""
 
-    reason: str | None = None
+    reason: Name | None = None
 
 
 class Attachment(Wire, frozen=True, kw_only=True):
@@ -178,7 +181,7 @@ class MessageDelta(Wire, frozen=True, kw_only=True):
 class ErrorBody(Wire, frozen=True, kw_only=True):
     """An error; the schema demands all four fields, and some servers send numbers as codes."""
 
-    code: str | int | None = None
+    code: Name | int | None = None
     message: str | None = None
     param: str | None = None
-    type: str | None = None
+    type: Name | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from wiretape.dialects.assistants.objects import NULL, Opaque, Reason, Seconds, Tool, Wire
+from wiretape.dialects.assistants.objects import NULL, Name, Opaque, Reason, Seconds, Tool, Wire
 
 T = TypeVar("T")
 Count = int | float | None
@@ -36,14 +36,14 @@ class Usage(Wire, frozen=True, kw_only=True):
 class LastError(Wire, frozen=True, kw_only=True):
     """Why a run or a step failed."""
 
-    code: str | None = None
+    code: Name | None = None
     message: str | None = None
 
 
 class FunctionCall(Wire, frozen=True, kw_only=True):
     """A call of a client's function; `output` is null until it was submitted, absent in `required_action`."""
 
-    name: str | None = None
+    name: Name | None = None
     arguments: str | None = None
     output: str | None = None
 
@@ -91,9 +91,9 @@ class FileSearch(Wire, frozen=True, kw_only=True):
 class ToolCall(Wire, frozen=True, kw_only=True):
     """One call of a tool; `index` in deltas only, where `id` comes with the first piece alone."""
 
-    id: str = ""
+    id: Name = ""
     index: int | None = None
-    type: str = ""
+    type: Name = ""
     function: FunctionCall | None = None
     code_interpreter: CodeInterpreter | None = None
     file_search: FileSearch | None = None
@@ -123,12 +123,12 @@ class TruncationStrategy(Wire, frozen=True, kw_only=True):
 class Run(Wire, frozen=True, kw_only=True):
     """A run; `started_at` is overwritten at every resume, `expires_at` is null once completed."""
 
-    id: str = ""
+    id: Name = ""
     object: str = "thread.run"
     created_at: Seconds = None
-    assistant_id: str | None = None
-    thread_id: str | None = None
-    status: str | None = None
+    assistant_id: Name | None = None
+    thread_id: Name | None = None
+    status: Name | None = None
     started_at: Seconds = None
     expires_at: Seconds = None
     cancelled_at: Seconds = None
@@ -136,7 +136,7 @@ class Run(Wire, frozen=True, kw_only=True):
     completed_at: Seconds = None
     required_action: RequiredAction | None = None
     last_error: LastError | None = None
-    model: str | None = None
+    model: Name | None = None
     instructions: str | None = None
     tools: tuple[Tool, ...] | None = ()
     tool_resources: Opaque = NULL
@@ -171,14 +171,14 @@ class StepDetails(Wire, frozen=True, kw_only=True):
 class RunStep(Wire, frozen=True, kw_only=True):
     """A run step; the schema says `expired_at` and `metadata`, the wire has `expires_at` and neither."""
 
-    id: str = ""
+    id: Name = ""
     object: str = "thread.run.step"
     created_at: Seconds = None
-    run_id: str | None = None
+    run_id: Name | None = None
     assistant_id: str | None = None
     thread_id: str | None = None
-    type: str = ""
-    status: str | None = None
+    type: Name = ""
+    status: Name | None = None
     cancelled_at: Seconds = None
     completed_at: Seconds = None
     expired_at: Seconds = None
@@ -199,7 +199,7 @@ class StepFragment(Wire, frozen=True, kw_only=True):
 class RunStepDelta(Wire, frozen=True, kw_only=True):
     """A piece of a step."""
 
-    id: str = ""
+    id: Name = ""
     object: str = "thread.run.step.delta"
     delta: StepFragment = StepFragment()
 
@@ -217,15 +217,15 @@ class Page(Wire, Generic[T], frozen=True, kw_only=True):
 class CreateRun(Wire, frozen=True, kw_only=True):
     """What we read of the body that starts a run."""
 
-    assistant_id: str | None = None
-    model: str | None = None
+    assistant_id: Name | None = None
+    model: Name | None = None
     stream: bool | None = None
 
 
 class ToolOutput(Wire, frozen=True, kw_only=True):
     """The result of one call."""
 
-    tool_call_id: str | None = None
+    tool_call_id: Name | None = None
     output: str | None = None
 
 
