@@ -43,6 +43,17 @@ def test_an_event_without_its_blank_line_may_be_the_first() -> None:
     assert (only(desk).events, only(desk).first_event_ns) == (1, 2 * MS)
 
 
+def test_of_two_steps_that_come_in_one_read_the_first_has_the_first_token() -> None:
+    call = {"delta": {"step_details": {"tool_calls": [{"index": 0, "function": {"arguments": "{"}}]}}}
+    steps = [
+        event(f"thread.run.step.{name}", json.dumps({"id": step, "run_id": "run_1"} | more).encode())
+        for name, step, more in (("created", "s", {}), ("delta", "s", call), ("created", "t", {}))
+    ]
+    desk = Desk()
+    desk.start([b"".join([*streamed("created")[:1], *steps, text(), completed()])])
+    assert only(desk).first_token_kind == "tool_args"
+
+
 class TestForeign:
     def test_a_run_of_another_process_has_no_durations(self) -> None:
         desk = Desk()

@@ -9,10 +9,11 @@ from msgspec import Struct
 
 from wiretape.dialects.events import Asked, ContentKind, RunSeen, StepSeen, Tokens, ToolSeen
 from wiretape.exchange import How, Trace
+from wiretape.runs.facts import Pulse
 from wiretape.runs.options import RunOptions
 from wiretape.runs.report import Carried
 from wiretape.runs.state import RANKS
-from wiretape.runs.tracker import Leg, Origin, Pulse, Run
+from wiretape.runs.tracker import Leg, Origin, Run
 
 ORIGIN = Origin(at_ns=0, wall_ns=10**18, own=True, mode="forward", cassette=None, asked=Asked("asst_1", "m"), span_id=1)
 TIMES = st.integers(0, 6)

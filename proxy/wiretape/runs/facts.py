@@ -93,7 +93,8 @@ class RunFacts(Struct):
     steps_cut: bool = False
     """Whether steps were left out."""
     tools: dict[str, ToolFacts] = {}
-    first_content: Told[ContentKind] | None = None
+    first_content: tuple[tuple[int, int], ContentKind] | None = None
+    """With its sight, as that of a step."""
     gaps: Sketch = field(default_factory=Sketch)
     carried: list[Carried] = []
     """Exchanges that have ended; their times are monotonic here."""
@@ -101,6 +102,14 @@ class RunFacts(Struct):
     exchanges: int = 0
     events: int = 0
     streamed: bool = False
+
+
+class Pulse(Struct):
+    """When content last came in a stream, of the step it is at: a stream is in order, whatever else is not."""
+
+    at_ns: int | None = None
+    begun: int = 0
+    """Steps of which content came: many may come at one time."""
 
 
 def earlier(known: Told[T], at_ns: int, value: T) -> Told[T]:

@@ -19,12 +19,13 @@ from wiretape.dialects.events import (
 from wiretape.errors import UpstreamFailed
 from wiretape.exchange import Ending, How, Request
 from wiretape.runs.bodies import Question
+from wiretape.runs.facts import Pulse
 from wiretape.runs.late import Late
 from wiretape.runs.open import OpenRuns
 from wiretape.runs.report import AgentCreated, Carried
 from wiretape.runs.seen import Context
 from wiretape.runs.state import TERMINAL
-from wiretape.runs.tracker import Key, Leg, Origin, Pulse, Run
+from wiretape.runs.tracker import Key, Leg, Origin, Run
 
 _CARRIES = frozenset({Kind.START, Kind.RESUME, Kind.CANCEL, Kind.CHANGE})
 OK = range(200, 300)

@@ -15,7 +15,7 @@ from msgspec.structs import asdict, replace
 from wiretape.dialects.events import Asked, ContentKind, RunSeen, StepSeen, ToolSeen
 from wiretape.exchange import Trace
 from wiretape.runs.course import Course
-from wiretape.runs.facts import LegFacts, RunFacts, earliest, latest, sooner, value
+from wiretape.runs.facts import LegFacts, Pulse, RunFacts, earliest, latest, sooner, value
 from wiretape.runs.figures import Figures, ended_figures, open_figures, see_end
 from wiretape.runs.options import RunOptions
 from wiretape.runs.phases import Phases
@@ -61,12 +61,6 @@ class Firsts(TypedDict):
     first_event_ns: int | None
     first_token_ns: int | None
     first_token_kind: str | None
-
-
-class Pulse(Struct):
-    """When content last came in a stream, of the step it is at: a stream is in order, whatever else is not."""
-
-    at_ns: int | None = None
 
 
 class Leg(Struct, frozen=True):
@@ -150,7 +144,9 @@ class Run:
         if at_ns > self._content_ns:  # noqa: PLR1730  a call of `max` costs as much as all else here
             self._content_ns = at_ns
         if last_ns is None:
-            self._facts.first_content = earliest(self._facts.first_content, at_ns, kind)
+            pulse.begun += 1
+            first = (at_ns, pulse.begun), kind
+            self._facts.first_content = min(self._facts.first_content or first, first)
         else:
             gaps = self._gaps
             gaps.append(at_ns - last_ns)
@@ -277,7 +273,7 @@ class Run:
         """None of a foreign run, whose creating request was not seen."""
         if not self.origin.own:
             return Firsts(first_event_ns=None, first_token_ns=None, first_token_kind=None)
-        at_ns, kind = self._facts.first_content or (None, None)
+        (at_ns, _), kind = self._facts.first_content or ((None, 0), None)
         first_event_ns = self._since_start(self.origin.first_event_ns)
         return Firsts(first_event_ns=first_event_ns, first_token_ns=self._since_start(at_ns), first_token_kind=kind)
 
