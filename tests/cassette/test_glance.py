@@ -1,4 +1,5 @@
 import base64
+import hashlib
 
 import pytest
 from hypothesis import example, given
@@ -62,6 +63,25 @@ def test_what_a_glance_does_not_look_for_is_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(glance, "_PROBES_BYTES_MAX", 9)
     assert Glance((SECRET,)).others((SECRET,)) == (SECRET,)
     assert not Glance((SECRET,)).sees(KEY)
+
+
+def long_secret(at: int, size: int) -> bytes:
+    return base64.b64encode(hashlib.shake_256(b"%d" % at).digest(size))[:size]
+
+
+@pytest.mark.parametrize(("count", "size"), [(32, 60), (8, 300), (2, 2000), (32, 180), (3, 2000), (1, 5500)])
+def test_many_long_secrets_cost_no_line_on_stderr(capfd: pytest.CaptureFixture[str], count: int, size: int) -> None:
+    secrets = [known(long_secret(at, size), b"{{secret:key#1}}") for at in range(count)]
+    seeing = Glance(secrets)
+    assert not seeing.sees(b"a word" * 400)
+    seeing.sees(b" ".join(probe[:-1] for one in secrets for probe in one.probes))
+    assert capfd.readouterr().err == ""
+
+
+def test_more_than_the_automaton_has_room_for_is_looked_for_one_by_one() -> None:
+    secrets = [known(long_secret(at, 1600), b"{{secret:key#1}}") for at in range(3)]
+    assert Glance(secrets[:1]).others(secrets[:1]) == ()
+    assert Glance(secrets).others(secrets) == tuple(secrets)
 
 
 def test_a_recording_s_glance_is_made_when_its_secrets_have_stayed_the_same_for_a_while() -> None:

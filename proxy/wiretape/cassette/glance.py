@@ -14,8 +14,8 @@ from wiretape.cassette.inside import FIELD_SEEN, PARAMETER_SEEN
 from wiretape.cassette.looks import LOOKS
 from wiretape.cassette.spelling import Known
 
-_PROBES_BYTES_MAX = 64 << 10
-"""Of all secrets together; more are looked for one by one."""
+_PROBES_BYTES_MAX = 16 << 10
+"""Of all secrets together; more are looked for one by one: from 28 KiB on the automaton has no room for its states."""
 
 
 class Glance:
@@ -26,6 +26,7 @@ class Glance:
         covered = known if sum(map(len, probes)) <= _PROBES_BYTES_MAX else ()
         words = [*(look.keyword for look in LOOKS), *(probe for one in covered for probe in one.probes)]
         options = re2.Options()
+        options.log_errors = False  # where a hostile text takes more states, it is slower; RE2 prints that each time
         options.encoding = re2.Options.Encoding.LATIN1
         self._pattern = re2.compile(b"|".join([FIELD_SEEN, PARAMETER_SEEN, *map(re2.escape, words)]), options)
         self._values = frozenset(one.value for one in covered)
