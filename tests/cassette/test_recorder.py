@@ -306,6 +306,15 @@ def test_a_head_whose_placeholder_was_forgotten_gets_another() -> None:
     assert again(secrets) == first.replace(b"bearer#1", b"bearer#2")
 
 
+def test_a_long_line_is_not_remembered() -> None:
+    secrets = Secrets()
+    for size in (10, 8 << 10):
+        for _ in range(3):
+            lines = taken(request(headers=((b"api-key", KEY), (b"X-Long", b"x" * size))), secrets=secrets)
+            assert len(lines[0]) > size
+    assert [len(head.lines) for head in secrets.heads.values()] == [1, 0]
+
+
 def test_the_heads_and_lines_that_are_remembered_are_bounded() -> None:
     secrets = Secrets()
     for number in range(100):

@@ -9,6 +9,7 @@ import pytest
 from support.proxied import proxied
 from support.recordings import begun, watched
 from support.tapes import JSON, KEY, STREAM, request
+from wiretape.cassette.glance import NO_SECRETS
 from wiretape.cassette.plan import Mode
 from wiretape.edge.names import session_stem
 from wiretape.edge.store import RecordOptions, journal_path, load, tape_path
@@ -88,6 +89,18 @@ def test_a_session_that_is_closed_is_sealed_with_its_last_exchange_and_may_begin
     watched(recording.observer(of("a")), [b"4"])
     recording.seal()
     assert [one.body for one in load(tape_path(stem)).interactions] == [b"1", b"data: 2\n\n", b"3", b"4"]
+
+
+def test_what_made_recording_quicker_is_forgotten_with_the_session(tmp_path: Path) -> None:
+    recording = begun(tmp_path / "w")
+    asked = Request("GET", "/v1/threads", ((b"api-key", KEY),), 0, 0, session="a")
+    for _ in range(60):
+        watched(recording.observer(asked), [b"{}"])
+    recording.close_session("a")
+    recording.seal()
+    for secrets in recording._reels._secrets:
+        assert not secrets.heads
+        assert secrets.glance() is NO_SECRETS
 
 
 def test_over_sessions_max_exchanges_of_one_more_are_counted_and_the_others_recorded(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ Replaced = tuple[int, str, bytes]
 Asked = tuple[str, str, str]
 """Session, method and target: a client polls with the same."""
 _HEADS_KEPT = _LINES_KEPT = 64
+_LINE_BYTES_MAX = 4 << 10
+"""Longer lines are made each time: 64 of each of 64 heads are remembered."""
 _LATE_FACTOR = 8
 _PATIENCE = 50
 """Glances without a change, before the automaton is made anew."""
@@ -74,9 +76,10 @@ class StoredHead(Struct, frozen=True):
     """What follows the number in the lines of requests without a body, where nothing is redacted in the target."""
 
     def keep(self, asked: Asked, line: bytes) -> None:
-        """Remember the rest of a line; bounded to the last."""
-        self.lines[asked] = line
-        _bound(self.lines, _LINES_KEPT)
+        """Remember the rest of a line, unless it is long; bounded to the last."""
+        if len(line) <= _LINE_BYTES_MAX:
+            self.lines[asked] = line
+            _bound(self.lines, _LINES_KEPT)
 
 
 class Secrets:
@@ -111,6 +114,11 @@ class Secrets:
         self.heads.pop(headers, None)
         self.heads[headers] = head
         _bound(self.heads, _HEADS_KEPT)
+
+    def settle(self) -> None:
+        """Nothing more is recorded: what made that quicker goes."""
+        self.heads.clear()
+        self._glance, self._glance_of = NO_SECRETS, ()
 
     def glance(self) -> Glance:
         """What looks for all that lasts at once; made when that has not changed for some glances, as it takes long."""

@@ -130,7 +130,9 @@ class Reel:
     def seal(self) -> Sealed:
         """Make the sealed file; the journal goes. Raises CassetteError; then the journal stays."""
         self.settle()
-        return seal_locked(self.journal, self.stem, over=self._over, secrets=self.secrets)
+        sealed = seal_locked(self.journal, self.stem, over=self._over, secrets=self.secrets)
+        self.secrets.settle()
+        return sealed
 
     def discard(self) -> None:
         """End it without sealing; a journal with something in it stays as it is."""
