@@ -167,6 +167,13 @@ def test_a_sample_takes_whole_conversations(tmp_path: Path) -> None:
     assert 0 < len(kept) < 40
 
 
+def test_an_exchange_that_finds_no_room_and_is_not_in_the_sample_counts_once(tmp_path: Path) -> None:
+    recording = begun(tmp_path / "w", options(sample=0.0, journal_queue_max=0))
+    watched(recording.observer(request("POST", "/v1/threads/thread_abcdef/runs")), [b"{}"])
+    recording.seal()
+    assert (recording.counts["dropped"], recording.counts["sampled_out"]) == (1, 0)
+
+
 def test_content_hash_keeps_no_words(tmp_path: Path) -> None:
     recording = begun(tmp_path / "w", options(content="hash"))
     watched(recording.observer(request("POST")), [b'{"id":"thread_abc123","words":"Sesame"}'], JSON)

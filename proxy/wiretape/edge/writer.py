@@ -147,7 +147,7 @@ class Writer:
         is_last = batch.calls[-1][0] in _LAST
         lines = _sifted(slot, lines, last=is_last)
         if slot.sieve is not None and slot.sieve.taken is False:
-            self.left_out += 1
+            self.left_out += not slot.overrun  # that one was counted as dropped
             is_last = True
         if is_last:
             self._close(slot)
