@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import re
 import resource
@@ -20,7 +21,9 @@ from support.raw import Connection, Script, exchange, serving
 from support.recorder import recording
 from wiretape.app import Proxy
 from wiretape.cassette.plan import Mode
+from wiretape.edge.connection import Connection as ClientConnection
 from wiretape.edge.connection import affordable
+from wiretape.edge.incoming import Incoming
 from wiretape.edge.listen import EdgeOptions
 from wiretape.edge.upload import patience_s
 from wiretape.exchange import How
@@ -223,6 +226,30 @@ async def test_pipelined_requests_are_answered_in_order_and_each_once() -> None:
         last = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         got = await exchange(proxy.traffic.url, b"".join(requests) + last)
     assert re.findall(rb"\r\n\r\n(/[a-z0-9]+)", got) == [*(b"/%dabc" % number for number in range(40)), b"/last"]
+
+
+@pytest.mark.parametrize("request_", [GET + b"\r\n", POST + b"Content-Length: 2\r\n\r\nok"])
+async def test_a_connection_that_idles_keeps_nothing_of_its_last_request(request_: bytes) -> None:
+    async with recording() as (url, _), proxied(url) as proxy:
+        async with connected(proxy) as (reader, writer):
+            for _ in range(2):  # on a new connection of the upstream's, and on a kept one
+                writer.write(request_)
+                await reader.readuntil(b"\r\n\r\nok")
+            assert [one for one in gc.get_objects() if isinstance(one, Incoming)] == []
+
+
+async def test_a_connection_that_is_closed_is_free_without_the_collector() -> None:
+    async with recording() as (url, _), proxied(url) as proxy:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(5):
+                await exchange(proxy.traffic.url, GET + b"Connection: close\r\n\r\n")
+            while proxy.traffic.connections:  # noqa: ASYNC110  nobody else tells
+                await asyncio.sleep(0)
+            assert len([one for one in gc.get_objects() if isinstance(one, ClientConnection)]) < 2
+        finally:
+            gc.enable()
 
 
 async def test_an_old_client_may_stay_and_ask_again() -> None:

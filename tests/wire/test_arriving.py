@@ -1,5 +1,6 @@
 """Requests off the wire: the same whatever the cut; what the hostile corpora do not reach is here."""
 
+import gc
 from itertools import pairwise
 
 import pytest
@@ -17,6 +18,8 @@ LONG = b"a" * 65
 
 class Taken:
     """All that a parser gave."""
+
+    parser: RequestParser | None = None
 
     def __init__(self) -> None:
         self.heads: list[RequestHead] = []
@@ -160,3 +163,23 @@ def test_nothing_is_read_once_it_was_released() -> None:
     parser.release()
     parser.feed(H + b"\r\n")
     assert taken.heads == []
+
+
+def test_a_head_that_was_given_is_not_kept() -> None:
+    """The connection may idle for long, and with thousands of others."""
+    parser, taken = read(H + b"X: y\r\n\r\n")
+    assert [one for one in gc.get_referrers(*taken.heads[0].headers) if isinstance(one, list)] == []
+    assert parser.fault is None
+
+
+def test_a_parser_that_was_released_is_free_without_the_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            parser, taken = read(H + b"\r\n")
+            taken.parser = parser
+            parser.release()
+        assert len([one for one in gc.get_objects() if isinstance(one, RequestParser)]) == 1
+    finally:
+        gc.enable()

@@ -149,6 +149,7 @@ class Connection(Serving):
         """Stop watching."""
         if self.watch is not None:
             self.watch.stop()
+            self.watch = None  # it calls us: the collector need not find that
         self.server.connections.discard(self)
         if not self.server.connections:
             self.server.empty.set()

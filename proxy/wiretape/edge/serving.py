@@ -244,7 +244,8 @@ class Serving(Roomy):
             self._idle()
 
     def _idle(self) -> None:
-        """Wait for a request, but not for ever."""
+        """Wait for a request, but not for ever, and keep nothing of the last: there may be thousands of us."""
+        self._newest = None
         if self._is_deaf:
             self.close()
         else:

@@ -94,13 +94,12 @@ class RequestParser:
             self._bound(data)
 
     def release(self) -> None:
-        """Break the cycle of parser and callbacks: there are many of us, and the collector should not have to look."""
+        """Break the cycles of parser, callbacks and taker, once: there are many of us for the collector to look at."""
         self._parser = None
+        del self._taker, self.on_message_complete
 
     def on_message_begin(self) -> None:
         """Take the first byte of a request."""
-        self._target = b""
-        self._headers = []
         self._in_head = True
         self._has_body = self._is_chunked = False
         self._trailers = 0
@@ -132,17 +131,17 @@ class RequestParser:
         assert parser is not None  # noqa: S101  it is calling
         self._in_head = False
         self._has_moved = True
-        self._taker.begun(
-            RequestHead(
-                _method(parser.get_method()),
-                self._target.decode("utf-8", "surrogateescape"),
-                tuple(self._headers),
-                _version(parser.get_http_version()),
-                parser.should_keep_alive(),
-                self._has_body,
-                self._is_chunked,
-            )
+        head = RequestHead(
+            _method(parser.get_method()),
+            self._target.decode("utf-8", "surrogateescape"),
+            tuple(self._headers),
+            _version(parser.get_http_version()),
+            parser.should_keep_alive(),
+            self._has_body,
+            self._is_chunked,
         )
+        self._target, self._headers = b"", []  # now, as the next request may be long in coming
+        self._taker.begun(head)
 
     def on_body(self, piece: bytes) -> None:
         """Take a piece of a body."""
