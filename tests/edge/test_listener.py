@@ -8,7 +8,7 @@ import re
 import resource
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -226,6 +226,35 @@ async def test_pipelined_requests_are_answered_in_order_and_each_once() -> None:
         last = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         got = await exchange(proxy.traffic.url, b"".join(requests) + last)
     assert re.findall(rb"\r\n\r\n(/[a-z0-9]+)", got) == [*(b"/%dabc" % number for number in range(40)), b"/last"]
+
+
+async def test_large_heads_that_wait_for_an_answer_are_bounded() -> None:
+    """The first answer does not come: what the client sends meanwhile stays with it, and not with us."""
+    asked = asyncio.Event()
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        asked.set()
+        await connection.gone()
+
+    async with serving(script) as url, proxied(url) as proxy:
+        async with connected(proxy) as (_, writer):
+            writer.write(GET + b"\r\n")
+            await asked.wait()
+            large = (GET + b"".join(b"X-%d: %b\r\n" % (number, b"y" * 30_000) for number in range(8)) + b"\r\n") * 30
+            writer.write(large)
+            waiting = await still(lambda: len([one for one in gc.get_objects() if isinstance(one, Incoming)]))
+    assert 1 < waiting < 6
+
+
+async def still(size: Callable[[], int]) -> int:
+    """Wait until a size is there, and changes no more; gives it."""
+    before = 0
+    async with asyncio.timeout(10):
+        while not before or before != size():
+            before = size()
+            await asyncio.sleep(0.1)
+    return before
 
 
 @pytest.mark.parametrize("request_", [GET + b"\r\n", POST + b"Content-Length: 2\r\n\r\nok"])

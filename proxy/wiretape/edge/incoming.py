@@ -10,7 +10,8 @@ from wiretape.errors import WiretapeError
 from wiretape.wire.arriving import RequestHead
 
 AHEAD_BYTES_MAX = 131_072
-"""Bytes of a body that are read ahead of whoever takes it; one more read of the socket may come on top."""
+"""Bytes of bodies, and of heads behind the first, that are read ahead of whoever takes them; one more read of the
+socket may come on top."""
 
 
 class Responding(Protocol):
@@ -129,6 +130,11 @@ class Incoming:
         self.keep_alive = head.keep_alive
         self.client = client
         self.body = Body(client) if head.has_body else None
+
+    @property
+    def head_bytes(self) -> int:
+        """What its fields take while it waits for those before it."""
+        return sum([len(name) + len(value) for name, value in self.headers])
 
     @property
     def is_whole(self) -> bool:

@@ -127,8 +127,11 @@ class Serving(Roomy):
     def _is_full(self) -> bool:
         if self._newest is None or not (self._waiting or self._newest.body):
             return False  # as nearly always
+        if len(self._waiting) > PIPELINED_MAX:  # one read may bring thousands, to be looked at for each of them
+            return True
         bodies = [one.body for one in (self._serving, *self._waiting) if isinstance(one, Incoming) and one.body]
-        return len(self._waiting) > PIPELINED_MAX or sum([one.held_bytes for one in bodies]) > AHEAD_BYTES_MAX
+        heads_bytes = sum([one.head_bytes for one in self._waiting if isinstance(one, Incoming)])
+        return heads_bytes + sum([one.held_bytes for one in bodies]) > AHEAD_BYTES_MAX
 
     def deafen(self) -> None:
         """Drop unread what still comes."""
