@@ -281,6 +281,20 @@ async def test_a_connection_that_is_closed_is_free_without_the_collector() -> No
             gc.enable()
 
 
+async def test_refusals_that_nobody_reads_do_not_heap_up() -> None:
+    """Each of them leaves the connection open for the next request, which waits until there is room."""
+    async with proxied(NOWHERE, edge=EdgeOptions(streams_max=0)) as proxy:
+        _, writer = await asyncio.open_connection(sock=narrow(proxy), limit=1)
+        writer.write((GET + b"\r\n") * 20_000)
+        while not proxy.traffic.connections:  # noqa: ASYNC110  nobody else tells
+            await asyncio.sleep(0)
+        (one,) = [one for one in gc.get_objects() if isinstance(one, ClientConnection) and one.transport]
+        assert one.transport is not None
+        held = await still(one.transport.get_write_buffer_size)
+        writer.transport.abort()
+    assert 0 < held < 100_000
+
+
 async def test_an_old_client_may_stay_and_ask_again() -> None:
     async with recording() as (url, recorder), proxied(url) as proxy:
         old = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"

@@ -86,13 +86,15 @@ class Relayed:
         self._ended = True
 
     async def write_eof(self) -> None:
-        """Be done; after a last answer stay until the client has closed, or `LINGER_S` long.
+        """Be done once the client has room for another answer; after the last, once it has closed, or in `LINGER_S`.
 
         Closing on bytes that were not read would reset the connection, and the answer might be lost (RFC 9112
         section 9.6).
         """
         self.finish()
         transport = self._client.transport
+        if self.keep_alive:
+            await self.drain()
         if self.keep_alive or self._torn or transport is None or not transport.can_write_eof():
             return
         transport.write_eof()
