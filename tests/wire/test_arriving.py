@@ -117,8 +117,8 @@ def test_whether_the_connection_may_carry_another(
         [b"GET /" + LONG],
         [b"GET /", b"a" * 40, b"a" * 40],
         [H + b"X: " + LONG + b"\r\n\r\n"],
-        [H + b"X: ", LONG],
-        [H + LONG, b"a"],
+        [H + b"X: ", LONG, LONG],
+        [H + LONG, LONG],
         [H, *[b"%d: a\r\n" % number for number in range(4)], b"\r\n"],
         [H + b"X: " + b"a" * 60 + b"\r\n", *[b"%d: %s\r\n" % (number, b"a" * 60) for number in range(3)], b"Y: a" * 9],
     ],
@@ -127,6 +127,14 @@ def test_a_head_beyond_the_bounds_is_too_large(pieces: list[bytes]) -> None:
     parser, taken = read(*pieces)
     assert isinstance(parser.fault, HeadersTooLarge)
     assert taken.heads == []
+
+
+@pytest.mark.parametrize("line", [b"X: " + b"y" * 63 + b"\r\n", b"GET /%b HTTP/1.1\r\n" % (b"y" * 63)])
+def test_a_line_at_its_bound_passes_whatever_the_cut(line: bytes) -> None:
+    whole = line + b"\r\n" if line.startswith(b"GET") else H + line + b"\r\n"
+    for cut in range(len(whole)):
+        parser, taken = read(whole[:cut], whole[cut:])
+        assert (len(taken.heads), parser.fault) == (1, None)
 
 
 def test_a_head_that_comes_in_the_smallest_lines_is_bounded_too() -> None:
@@ -148,7 +156,7 @@ def test_what_came_before_a_fault_was_given() -> None:
 
 
 def test_a_chunk_extension_without_end_is_a_fault() -> None:
-    parser, _ = read(C + b"2;", LONG, b"a")
+    parser, _ = read(C + b"2;", LONG * 2, b"a")
     assert parser.fault is not None
 
 

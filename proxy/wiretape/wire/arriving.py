@@ -17,6 +17,8 @@ from wiretape.exchange import Headers
 
 _HEAD_LINES = 4
 """Times `line_bytes_max` that a whole head may take: its lines and their number are bounded alone."""
+_LINE_REST = 64
+"""Bytes that may stand in a line beside what is bounded once it is whole: method, version, colon, some spaces."""
 _TELLING_LENGTHS = frozenset({len(b"content-length"), len(b"transfer-encoding")})
 
 
@@ -166,7 +168,7 @@ class RequestParser:
         self._line_bytes = len(data) - end - 1 if end >= 0 else self._line_bytes + len(data)
         self._head_bytes += len(data)
         line_max = self._bounds.line_bytes_max
-        if self.fault is None and self._line_bytes > line_max:
+        if self.fault is None and self._line_bytes > line_max + _LINE_REST:
             self.fault = _too_long()
         if self.fault is None and self._head_bytes > _HEAD_LINES * line_max:
             self.fault = HeadersTooLarge(f"the request's head is over {_HEAD_LINES} times header_bytes_max")
