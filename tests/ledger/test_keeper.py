@@ -97,13 +97,52 @@ def test_the_newest_state_remains_and_a_reported_run_goes(kept: Kept) -> None:
     assert [one.state for one in kept.adopted()] == [b"new"]
 
 
+def reported(path: Path, *runs: tuple[str, bool]) -> None:
+    """Write the rows of runs, by id and whether they are foreign."""
+    ledger = LedgerSink(path, LedgerOptions())
+    for run_id, foreign in runs:
+        ledger.run(a_run(run_id=run_id, foreign=foreign))
+    ledger.flush()
+    ledger.close(1)
+
+
 def test_a_run_is_taken_out_that_was_written_before(kept: Kept) -> None:
     kept.left(saved())
+    reported(kept.path, ("run_1", False))
+    keeper = kept.keeper()
+    keeper.drop(("default", "run_1"))
+    keeper.put(saved())
+    keeper.drop(("default", "run_1"))
+    keeper.close(5)
+    assert kept.adopted() == []
+
+
+def test_a_reported_run_stays_until_its_row_is_written(kept: Kept) -> None:
+    """Its report may wait for the ledger, and a kill would lose both."""
+    kept.left(saved("run_1"), saved("run_2"))
     keeper = kept.keeper()
     keeper.adopt(("default",))
     keeper.drop(("default", "run_1"))
+    keeper.put(saved("run_3"))
+    while kept.rows() < 3:
+        pass
+    keeper.drop(("default", "run_2"))
+    reported(kept.path, ("run_1", False), ("run_2", True))
+    assert keeper.close(5) == []
+    assert [one.run_id for one in kept.adopted()] == ["run_2", "run_3"]
+
+
+def test_of_those_that_wait_for_their_rows_only_so_many_are_remembered(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LEFT_MAX", 1)
+    kept.left(*(saved(f"run_{number}") for number in range(3)))
+    keeper = kept.keeper()
+    keeper.adopt(("default",))
+    for number in range(3):
+        keeper.drop(("default", f"run_{number}"))
     keeper.close(5)
-    assert kept.rows() == 0
+    assert len(keeper._waits) == 1
 
 
 def test_who_lives_keeps_its_runs(kept: Kept) -> None:
@@ -156,11 +195,7 @@ def test_of_two_that_followed_one_run_the_one_that_saw_it_created_remains(kept: 
 def test_a_run_that_has_its_row_was_reported_and_is_not_taken_over(kept: Kept) -> None:
     """Its process was killed between the row and taking it out."""
     kept.left(saved("run_1"), saved("run_2"), saved("run_3", is_foreign=True))
-    ledger = LedgerSink(kept.path, LedgerOptions())
-    for run_id, foreign in (("run_1", False), ("run_2", True), ("run_3", False)):
-        ledger.run(a_run(run_id=run_id, foreign=foreign))
-    ledger.flush()
-    ledger.close(1)
+    reported(kept.path, ("run_1", False), ("run_2", True), ("run_3", False))
     assert [one.run_id for one in kept.adopted()] == ["run_2"]
 
 

@@ -13,6 +13,7 @@ from wiretape.ledger import keeper as module
 from wiretape.ledger.keeper import Keeper
 from wiretape.ledger.options import LedgerOptions
 from wiretape.ledger.saving import Saving
+from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.report import RunReport
 from wiretape.runs.snapshot import VERSION, Snapshot, encode
 
@@ -73,6 +74,9 @@ def test_a_run_that_is_open_at_the_end_is_the_next_ones_to_report(path: Path) ->
     assert (told.runs, told.lines, rows(path)) == ([], [], 1)
     second = Process(path, told)
     second.desk.poll(done())
+    ledger = LedgerSink(path, LedgerOptions())
+    ledger.run(told.runs[0])
+    ledger.close(1)
     second.end()
     assert ([one.outcome for one in told.runs], rows(path)) == (["completed"], 0)
     assert told.lines == [("open_runs.restored", {"runs": 1, "unreadable": 0})]

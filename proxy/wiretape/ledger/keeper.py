@@ -20,6 +20,8 @@ from wiretape.runs.tracker import Key
 _REST_S: Final = 0.2
 """Seconds between two writes, so that what comes together is written together."""
 _RETRY_S: Final = 2.0
+_LEFT_MAX: Final = 10_000
+"""Reported runs that may wait for their rows; of others the saved state stays, and is a successor's to look at."""
 WARN_EVERY_S: Final = 60.0
 _FAILURES: Final = (sqlite3.Error, OSError, LedgerError)
 
@@ -70,7 +72,7 @@ class Keeper:
         return True
 
     def drop(self, key: Key) -> None:
-        """Have a run taken out: it was reported."""
+        """Have a run taken out, once it has its row: it was reported."""
         with self._lock:
             self._take_note(key, None)
         self._woken.set()
@@ -115,7 +117,7 @@ class Keeper:
             taken = self._in_hand = self._waits
             self._waits, self._bytes = {}, 0
         try:
-            self._write(taken)
+            self._wait_on(self._write(taken))
         except _FAILURES as error:
             self._put_back(taken)
             self._complain(f"{len(taken)} open runs could not be saved, and wait: {error}")
@@ -124,15 +126,22 @@ class Keeper:
             self._in_hand = {}
         return True
 
-    def _write(self, taken: dict[Key, Saved | None]) -> None:
+    def _wait_on(self, left: list[Key]) -> None:
+        """Take them out with what is written next; nobody is woken, as a successor would see their rows too."""
+        with self._lock:
+            for key in left[: max(_LEFT_MAX - len(self._waits), 0)]:
+                self._waits.setdefault(key, None)
+
+    def _write(self, taken: dict[Key, Saved | None]) -> list[Key]:
+        """Write these; gives the reported runs that have no row yet."""
         if not taken:
-            return
+            return []
         # Opened each time: what is moved aside, replaced or repaired meanwhile is then found.
         with closing(open_ledger(self._path, self._options)) as connection:
             self._owner.claim()
             saved = [one for one in taken.values() if one is not None]
             with immediate(connection):
-                write(connection, self._owner.id, saved, [key for key, one in taken.items() if one is None])
+                return write(connection, self._owner.id, saved, [key for key, one in taken.items() if one is None])
 
     def _put_back(self, taken: dict[Key, Saved | None]) -> None:
         self.failed += len(taken)

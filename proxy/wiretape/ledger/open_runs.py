@@ -14,14 +14,16 @@ OLD_US: Final = 7 * 86_400 * 1_000_000
 """Microseconds after which a saved run is nobody's any more: whoever had it has abandoned it long since."""
 
 _SAVE: Final = "INSERT OR REPLACE INTO open_run VALUES (:owner, :upstream, :run_id, :saved_us, :is_foreign, :state)"
-_DROP: Final = "DELETE FROM open_run WHERE owner = ? AND upstream = ? AND run_id = ?"
-# What has its row was reported, though the process did not live to take the run out here.
+# What has its row was reported, though the process did not live to take the run out here. What has none is not taken
+# out, though it was reported: its row may still wait for the ledger, and a kill must not lose both.
 _DROP_REPORTED: Final = """
     DELETE FROM open_run WHERE owner = ? AND EXISTS (
         SELECT 1 FROM run
         WHERE run.upstream = open_run.upstream AND run.run_id = open_run.run_id
           AND run.is_foreign <= open_run.is_foreign)
 """
+_DROP: Final = f"{_DROP_REPORTED} AND upstream = ? AND run_id = ?"
+_IS_LEFT: Final = "SELECT 1 FROM open_run WHERE owner = ? AND upstream = ? AND run_id = ?"
 # Of two that followed one run, the one that saw its creation goes last, and so remains.
 _TAKE: Final = """
     INSERT OR REPLACE INTO open_run
@@ -45,10 +47,14 @@ class Saved(Struct, frozen=True, kw_only=True):
     state: bytes
 
 
-def write(connection: sqlite3.Connection, owner: str, saved: Iterable[Saved], gone: Iterable[Key]) -> None:
-    """Save runs anew, and take out those that are reported, inside the caller's transaction."""
+def write(connection: sqlite3.Connection, owner: str, saved: Iterable[Saved], gone: Sequence[Key]) -> list[Key]:
+    """Save runs anew, and take out those that are reported, inside the caller's transaction.
+
+    Gives those of the reported that have no row yet, and so are left.
+    """
     connection.executemany(_SAVE, [structs.asdict(one) | {"owner": owner} for one in saved])
     connection.executemany(_DROP, [(owner, *key) for key in gone])
+    return [key for key in gone if connection.execute(_IS_LEFT, (owner, *key)).fetchone()]
 
 
 def adopt(
