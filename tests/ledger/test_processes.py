@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -102,3 +103,15 @@ def purge_all(path: Path, removed: list[int]) -> None:
         with closing(open_ledger(path, LedgerOptions(busy_timeout_ms=60_000))) as connection:
             removed[0] += sum(one.runs for one in purge(connection, 1 << 60, 50))
             give_back(connection)
+
+
+def test_opening_a_ledger_once_more_lets_go_of_no_lock_that_the_process_has(tmp_path: Path) -> None:
+    """Another process that closes it must not take itself for the last one, and remove the log that is in use."""
+    path = tmp_path / "wiretape.db"
+    with closing(open_ledger(path, LedgerOptions())) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        open_ledger(path, LedgerOptions()).close()
+        log = path.with_name("wiretape.db-wal").stat().st_ino
+        look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM run'); c.close()"
+        subprocess.run([sys.executable, "-c", look, str(path)], check=True)
+        assert path.with_name("wiretape.db-wal").stat().st_ino == log

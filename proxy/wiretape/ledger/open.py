@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from time import monotonic
 from typing import Final
 
@@ -16,6 +16,7 @@ from wiretape.ledger.options import LedgerOptions
 
 _OWNER_ONLY: Final = 0o600
 _TURN_S: Final = 0.01
+_MAKING: Final = Lock()
 
 
 def open_ledger(path: Path, options: LedgerOptions) -> sqlite3.Connection:
@@ -23,7 +24,7 @@ def open_ledger(path: Path, options: LedgerOptions) -> sqlite3.Connection:
 
     Raises LedgerError when it is not a ledger or is a newer one's; sqlite3.Error and OSError when it cannot be opened.
     """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY))
+    _made(path)
     connection = sqlite3.connect(path, timeout=options.busy_timeout_ms / 1000, isolation_level=None)
     try:
         _prepare(connection, path, options.busy_timeout_ms / 1000)
@@ -31,6 +32,17 @@ def open_ledger(path: Path, options: LedgerOptions) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _made(path: Path) -> None:
+    """Make the file, for its owner alone, where there is none.
+
+    One that is there must not be opened but by SQLite: a close lets go of every lock that this process has on it
+    (https://sqlite.org/howtocorrupt.html, 2.2), and another process would remove the log that is in use. For the same
+    reason no other thread may come to the file before it is closed here.
+    """
+    with _MAKING, suppress(FileExistsError):
+        os.close(os.open(path.resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, busy_s: float) -> None:
