@@ -176,6 +176,19 @@ def test_of_many_that_start_at_once_one_takes_over_each_run(kept: Kept) -> None:
     assert kept.complaints == []
 
 
+def test_the_files_of_dead_ones_that_left_no_run_are_removed(kept: Kept) -> None:
+    """A kill between two runs leaves one, and nothing in the ledger that leads to it."""
+    open_ledger(kept.path, LedgerOptions()).close()
+    for number in range(1_000):
+        kept.path.with_name(f"wiretape.db-owner-{number:016x}").touch()
+    living = kept.keeper()
+    living.adopt(("default",))
+    (file,) = kept.path.parent.glob("*-owner-*")
+    assert kept.adopted() == []
+    assert list(kept.path.parent.glob("*-owner-*")) == [file]
+    living.close(5)
+
+
 def test_runs_of_an_upstream_that_is_not_ours_wait_for_whose_it_is(kept: Kept) -> None:
     kept.left(saved("run_1"), saved("run_2", upstream="other"))
     assert [one.run_id for one in kept.adopted("default")] == ["run_1"]

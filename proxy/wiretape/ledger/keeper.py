@@ -14,7 +14,7 @@ from wiretape.errors import LedgerError
 from wiretape.ledger.open import immediate, open_ledger
 from wiretape.ledger.open_runs import Saved, adopt, write
 from wiretape.ledger.options import LedgerOptions
-from wiretape.ledger.owner import Owner, bury, is_dead
+from wiretape.ledger.owner import Owner, bury, is_dead, owners
 from wiretape.runs.tracker import Key
 
 _REST_S: Final = 0.2
@@ -93,11 +93,10 @@ class Keeper:
         self._waits[key] = saved
 
     def _adopt(self, upstreams: Sequence[str]) -> list[Saved]:
-        with closing(open_ledger(self._path, self._options)) as connection:
+        with closing(open_ledger(self._path, self._options)) as connection, immediate(connection):
             self._owner.claim()
-            with immediate(connection):
-                now_us = time.time_ns() // 1000
-                found, buried = adopt(connection, self._owner.id, upstreams, self._is_dead, now_us)
+            now_us, known = time.time_ns() // 1000, owners(self._path)
+            found, buried = adopt(connection, self._owner.id, upstreams, self._is_dead, now_us, known=known)
         for owner in buried:
             bury(self._path, owner)
         return found
@@ -138,9 +137,9 @@ class Keeper:
             return []
         # Opened each time: what is moved aside, replaced or repaired meanwhile is then found.
         with closing(open_ledger(self._path, self._options)) as connection:
-            self._owner.claim()
             saved = [one for one in taken.values() if one is not None]
             with immediate(connection):
+                self._owner.claim()
                 return write(connection, self._owner.id, saved, [key for key, one in taken.items() if one is None])
 
     def _put_back(self, taken: dict[Key, Saved | None]) -> None:

@@ -57,21 +57,31 @@ def write(connection: sqlite3.Connection, owner: str, saved: Iterable[Saved], go
     return [key for key in gone if connection.execute(_IS_LEFT, (owner, *key)).fetchone()]
 
 
-def adopt(
-    connection: sqlite3.Connection, owner: str, upstreams: Sequence[str], is_dead: Callable[[str], bool], now_us: int
+def adopt(  # noqa: PLR0913  what a process knows of itself and of others
+    connection: sqlite3.Connection,
+    owner: str,
+    upstreams: Sequence[str],
+    is_dead: Callable[[str], bool],
+    now_us: int,
+    *,
+    known: Iterable[str] = (),
 ) -> tuple[list[Saved], list[str]]:
     """Take over what dead owners left of these upstreams; gives the runs, and the owners that left nothing else.
 
+    `known` are owners that need not have left anything.
     Call it inside a transaction that holds the write lock, so that no two processes take over the same run.
     """
     connection.execute("DELETE FROM open_run WHERE saved_us < ?", (now_us - OLD_US,))
-    owners = [name for (name,) in connection.execute("SELECT DISTINCT owner FROM open_run") if name != owner]
-    dead = [name for name in owners if is_dead(name)]
+    dead = [name for name in ({*_owners(connection), *known} - {owner}) if is_dead(name)]
     for name in dead:
         _take(connection, owner, name, upstreams)
     found = connection.execute("SELECT * FROM open_run WHERE owner = ? ORDER BY saved_us", (owner,)).fetchall()
-    left = {name for (name,) in connection.execute("SELECT DISTINCT owner FROM open_run")}
+    left = _owners(connection)
     return [_saved(*row) for row in found], [name for name in dead if name not in left]
+
+
+def _owners(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT DISTINCT owner FROM open_run")}
 
 
 def _take(connection: sqlite3.Connection, owner: str, dead: str, upstreams: Sequence[str]) -> None:

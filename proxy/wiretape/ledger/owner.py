@@ -26,10 +26,17 @@ class Owner:
         self._descriptor: int | None = None
 
     def claim(self) -> None:
-        """Make and lock the file, unless that was done; raises OSError. Nothing may be saved before."""
+        """Make and lock the file, unless that was done; raises OSError. Nothing may be saved before.
+
+        Call it with the ledger's write lock held: who looks for dead ones must not find it made and not yet locked.
+        """
         if self._descriptor is None:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ONLY)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(descriptor)
+                raise
             self._descriptor = descriptor
 
     def release(self) -> None:
@@ -39,6 +46,13 @@ class Owner:
                 self._path.unlink()
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def owners(ledger: Path) -> list[str]:
+    """All that have a file beside the ledger, dead or alive, also those that left no run."""
+    prefix = _file(ledger, "").name
+    names = (one.name for one in ledger.parent.iterdir())
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 
 def is_dead(ledger: Path, owner: str) -> bool:
