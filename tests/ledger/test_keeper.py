@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
 
@@ -130,6 +130,25 @@ def test_a_reported_run_stays_until_its_row_is_written(kept: Kept) -> None:
     reported(kept.path, ("run_1", False), ("run_2", True))
     assert keeper.close(5) == []
     assert [one.run_id for one in kept.adopted()] == ["run_2", "run_3"]
+
+
+def test_at_the_end_rows_that_are_just_being_written_are_waited_for(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.left(saved())
+    keeper = kept.keeper()
+    keeper.adopt(("default",))
+    keeper.drop(("default", "run_1"))
+    waited = Event.wait
+
+    def written_meanwhile(event: Event, timeout: float | None = None) -> bool:
+        if timeout == module._LAST_REST_S:
+            reported(kept.path, ("run_1", False))
+        return waited(event, timeout)
+
+    monkeypatch.setattr(Event, "wait", written_meanwhile)
+    keeper.close(5)
+    assert kept.rows() == 0
 
 
 def test_of_those_that_wait_for_their_rows_only_so_many_are_remembered(

@@ -20,6 +20,9 @@ from wiretape.runs.tracker import Key
 _REST_S: Final = 0.2
 """Seconds between two writes, so that what comes together is written together."""
 _RETRY_S: Final = 2.0
+_LAST_TRIES: Final = 5
+_LAST_REST_S: Final = 0.05
+"""Seconds between the last tries: as long as a sink rests."""
 _LEFT_MAX: Final = 10_000
 """Reported runs that may wait for their rows; of others the saved state stays, and is a successor's to look at."""
 WARN_EVERY_S: Final = 60.0
@@ -109,7 +112,10 @@ class Keeper:
             self._woken.wait()
             self._woken.clear()
             self._stopping.wait(_REST_S if self._written() else _RETRY_S)
-        self._written()
+        for _ in range(_LAST_TRIES):  # the rows of what has just ended are being written meanwhile
+            if not self._written() or not self._waits:
+                break
+            Event().wait(_LAST_REST_S)
 
     def _written(self) -> bool:
         with self._lock:
