@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from support.streams import Desk, S, done, run
 from wiretape.ledger import keeper as module
+from wiretape.ledger.damage import set_aside
 from wiretape.ledger.keeper import Keeper
 from wiretape.ledger.options import LedgerOptions
 from wiretape.ledger.saving import Saving
@@ -145,3 +146,26 @@ def test_a_seconds_saving_ends_at_its_bytes(path: Path) -> None:
         process.saving.some(process.desk.runs, options)
         assert len(process.saving._saved) == saved
     process.end()
+
+
+def test_what_was_saved_in_a_ledger_that_was_moved_away_is_saved_anew(path: Path) -> None:
+    """A damaged one is; a kill later must not cost the runs that have not changed since."""
+    process, options = Process(path, Told()), LedgerOptions()
+    process.desk.start(run(run_id="run_0"))
+    process.saving.some(process.desk.runs, options)
+    wait_for(path, 1)
+    set_aside(path)
+    process.desk.start(run(run_id="run_1"))
+    process.saving.some(process.desk.runs, options)
+    wait_for(path, 1)
+    process.saving.some(process.desk.runs, options)
+    assert process.saving._keeper is not None
+    process.saving._keeper.close(5)  # as a kill would, but with what waits
+    assert rows(path) == 2
+
+
+def wait_for(path: Path, count: int) -> None:
+    while True:
+        with suppress(sqlite3.OperationalError):  # it is being made
+            if path.exists() and rows(path) == count:
+                return

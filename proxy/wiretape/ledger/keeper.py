@@ -11,6 +11,7 @@ from threading import Event, Lock, Thread
 from typing import Final
 
 from wiretape.errors import LedgerError
+from wiretape.ledger.damage import inode
 from wiretape.ledger.open import immediate, open_ledger
 from wiretape.ledger.open_runs import Saved, adopt, write
 from wiretape.ledger.options import LedgerOptions
@@ -53,6 +54,9 @@ class Keeper:
         """States not taken because too many bytes wait."""
         self.failed = 0
         """States that one attempt at writing could not write; they are tried again."""
+        self.renewed = 0
+        """How often another file was found in the ledger's place: what was saved before is not in it."""
+        self._inode: int | None = None
         self._warned_at: float | None = None
         self._thread.start()
 
@@ -98,6 +102,7 @@ class Keeper:
     def _adopt(self, upstreams: Sequence[str]) -> list[Saved]:
         with closing(open_ledger(self._path, self._options)) as connection, immediate(connection):
             self._owner.claim()
+            self._see_file()
             now_us, known = time.time_ns() // 1000, owners(self._path)
             found, buried = adopt(connection, self._owner.id, upstreams, self._is_dead, now_us, known=known)
         for owner in buried:
@@ -146,7 +151,12 @@ class Keeper:
             saved = [one for one in taken.values() if one is not None]
             with immediate(connection):
                 self._owner.claim()
+                self._see_file()
                 return write(connection, self._owner.id, saved, [key for key, one in taken.items() if one is None])
+
+    def _see_file(self) -> None:
+        before, self._inode = self._inode, inode(self._path)
+        self.renewed += before not in {None, self._inode}
 
     def _put_back(self, taken: dict[Key, Saved | None]) -> None:
         self.failed += len(taken)

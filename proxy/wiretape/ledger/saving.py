@@ -34,6 +34,7 @@ class Saving:
         self._reports = reports
         self._saved: set[Key] = set()
         """Open runs that are in the ledger, or on their way there."""
+        self._renewed = 0
         self._unsaved = 0
         self._unread = 0
 
@@ -55,6 +56,7 @@ class Saving:
         """Save some of the runs that have changed, within the bounds of the options; it is the loop's own work."""
         if self._keeper is None:
             return
+        self._look_at_file(self._keeper, runs)
         left = options.open_runs_batch_bytes
         for snapshot in runs.changed(options.open_runs_looks):
             saved = self._form(snapshot)
@@ -87,6 +89,13 @@ class Saving:
             if saved is None or not self._put(self._keeper, saved):
                 left.append(snapshot.key)
         runs.abandon([*left, *self._keeper.close(deadline_s)], now_ns)
+
+    def _look_at_file(self, keeper: Keeper, runs: Runs) -> None:
+        """A damaged ledger was moved aside, or a person did it: all that is open is to be saved in the new one."""
+        if keeper.renewed != self._renewed:
+            self._renewed = keeper.renewed
+            for key in self._saved:
+                runs.unsaved(key)
 
     def _form(self, snapshot: Snapshot) -> Saved | None:
         """Encoded without keys; None where it cannot be had without."""
