@@ -176,6 +176,26 @@ def test_a_ledger_that_is_damaged_while_it_is_open_is_looked_at_anew_first(path:
     assert runs(path) == ["run_1"]
 
 
+def test_damage_that_only_the_purge_meets_costs_no_row_that_comes(path: Path) -> None:
+    """Old pages are damaged, new ones are not: what was written before the purge failed is written once more."""
+    old = LedgerSink(path, LedgerOptions())
+    for number in range(500):
+        old.run(a_run(run_id=f"run_{number:04}", start_ns=number * 1_000_000))
+    old.flush()
+    old.close(1.0)
+    data = bytearray(path.read_bytes())
+    place = len(data) // PAGE // 2 * PAGE
+    data[place : place + PAGE] = b"\xa5" * PAGE
+    path.write_bytes(data)
+    sink = LedgerSink(path, structs.replace(OPTIONS, retention_days=1.0), now_ns=lambda: a_run().start_ns)
+    hold(sink, "run_new")
+    with pytest.raises(LedgerDamaged, match="malformed"):
+        sink.flush()
+    assert (sink.set_aside, sink.gathered) == (1, 1)
+    sink.close(1.0)
+    assert runs(path) == ["run_new"]
+
+
 def test_what_another_process_moved_aside_is_written_to_no_longer(path: Path) -> None:
     sink = written(path, "run_0")
     path.rename(path.with_name("moved.db"))

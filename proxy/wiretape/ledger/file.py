@@ -14,6 +14,8 @@ from wiretape.ledger.damage import inode, is_damage, is_ledger, is_passing, set_
 from wiretape.ledger.open import immediate, open_ledger
 from wiretape.ledger.options import LedgerOptions
 
+Work = Callable[[sqlite3.Connection], object]
+
 
 class LedgerFile:
     """Opens the file on its first write, in the thread that writes; belongs to that thread."""
@@ -28,8 +30,8 @@ class LedgerFile:
         self.set_aside = 0
         """Damaged ledgers that were moved aside."""
 
-    def write(self, write: Callable[[sqlite3.Connection], object]) -> sqlite3.Connection:
-        """Let it write in one transaction; gives the connection, until something goes wrong.
+    def write(self, write: Work, then: Work) -> None:
+        """Let it write in one transaction, and `then` do what comes after: damage that this meets counts too.
 
         Raises LedgerBusy where the file is locked, read-only or its disk full, and LedgerDamaged where it was damaged
         and so moved aside: in both cases the same may be written later. Any other LedgerError is about what was to be
@@ -40,10 +42,10 @@ class LedgerFile:
             connection = self._opened()
             with immediate(connection):
                 write(connection)
+            then(connection)
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise self._failed(error, is_fresh=is_fresh) from error
-        return connection
 
     def hurry(self, within_s: float) -> None:
         """Wait for others no longer than that, from now on."""

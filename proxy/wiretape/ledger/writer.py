@@ -78,14 +78,14 @@ class LedgerSink:
     def flush(self) -> None:
         """Write all held rows in one transaction, and take out some of those that are too old."""
         try:
-            connection = self._file.write(self._batch.write)
+            # Rows stay held until old ones are out: if these lie on damaged pages, all of the file goes aside.
+            self._file.write(self._batch.write, self._retire)
         except (LedgerBusy, LedgerDamaged):
             raise
         except LedgerError:
             self._batch.clear()
             raise
         self._batch.clear()
-        self._retire(connection)
 
     def close(self, deadline_s: float) -> None:
         """Write what is held, waiting for others within the deadline, and close the file."""
@@ -105,7 +105,8 @@ class LedgerSink:
         days = self._options.retention_days
         if days is None:
             return
-        before_us = self._now_ns() // 1000 - int(days * _US_PER_DAY)
+        now_us = self._now_ns() // 1000
+        before_us = now_us - int(min(days * _US_PER_DAY, now_us))
         with suppress(sqlite3.OperationalError):
             removed = purge_some(connection, before_us, self._options.retention_batch).total
             self.purged += removed
