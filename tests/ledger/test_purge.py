@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from msgspec import structs
@@ -124,3 +125,22 @@ def test_a_lock_that_keeps_the_writer_from_it_loses_nothing(path: Path, monkeypa
     sink = days(path, 2, options=structs.replace(OPTIONS, retention_days=0.0), now_ms=9 * DAY_MS)
     sink.close(1.0)
     assert (counts(path)[0], sink.purged) == (2, 0)
+
+
+def test_giving_back_waits_for_no_reader_while_writers_wait_for_it(path: Path) -> None:
+    sink = days(path, 3)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM run").fetchall()
+        days(path, 1).close(1.0)
+        with closing(open_ledger(path, structs.replace(OPTIONS, busy_timeout_ms=30_000))) as connection:
+            began = monotonic()
+            give_back(connection)
+            # It is over at once, and does not last as long as the reader, whom nobody ends.
+            assert monotonic() - began < 15
+    sink.close(1.0)
+
+
+def test_a_ledger_that_keeps_longer_than_there_was_time_removes_nothing(path: Path) -> None:
+    days(path, 2, options=structs.replace(OPTIONS, retention_days=1e300)).close(1.0)
+    assert counts(path) == [2, 4, 2, 2]

@@ -69,9 +69,14 @@ def purge_some(connection: sqlite3.Connection, before_us: int, at_most: int) -> 
 
 
 def give_back(connection: sqlite3.Connection) -> None:
-    """Make the file smaller by what is free in it, step by step; the log as well, where no reader needs it."""
+    """Make the file smaller by what is free in it, step by step; the log as well, where no reader needs it.
+
+    The connection waits for nobody afterwards.
+    """
     while give_back_some(connection):
         pass
+    # It waits for readers with the ledger held against writers: so it may not wait.
+    connection.execute("PRAGMA busy_timeout = 0")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
