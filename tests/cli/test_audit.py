@@ -113,6 +113,15 @@ async def test_importing_twice_changes_nothing_and_prices_are_those_of_the_file(
     assert all(row["cost_nano"] == 1_000 * row["input_tokens"] + 2_000 * row["output_tokens"] for row in before)  # type: ignore[operator]  # integers
 
 
+async def test_what_is_imported_stays_however_old_it_is_and_however_few_reports_may_wait(tmp_path: Path) -> None:
+    (tmp_path / "wiretape.toml").write_text("[audit]\nretention_days = 0.0\nheld_max = 1\nrequests = true\n")
+    shutil.copytree(FOLDER, tmp_path / "cassettes")
+    ran = await wiretape("audit", "import", "tool-run", "--ledger", "sqlite:///new.db", cwd=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
+    assert rows(tmp_path / "new.db", "SELECT count(*) AS runs FROM run") == [{"runs": 1}]
+    assert rows(tmp_path / "new.db", "SELECT count(*) AS requests FROM request") == [{"requests": 5}]
+
+
 async def test_a_recording_without_a_date_is_asked_for_one(tmp_path: Path) -> None:
     text = (FOLDER / "text-run.tape.jsonl").read_text()
     head, _, rest = text.partition("\n")
@@ -163,6 +172,8 @@ async def test_purge_counts_then_removes_and_the_file_shrinks(tmp_path: Path) ->
     assert rows(path, "SELECT run_id FROM run") == [{"run_id": "run_kept"}]
     told = await wiretape("audit", "purge", "--ledger", ledger, "--older-than", "1d", cwd=tmp_path)
     assert told.out.startswith("1 runs, 2 steps, 0 requests, 0 corrections from before ")
+    ages = await wiretape("audit", "purge", "--ledger", ledger, "--older-than", "999999w", "--dry-run", cwd=tmp_path)
+    assert "0 corrections from before 1970-01-01 00:00 UTC would be removed" in ages.out
 
 
 @pytest.mark.parametrize(
@@ -171,6 +182,7 @@ async def test_purge_counts_then_removes_and_the_file_shrinks(tmp_path: Path) ->
         ((), "say what is old by one of --before and --older-than"),
         (("--before", "2025-06-16", "--older-than", "1d"), "say what is old by one of --before and --older-than"),
         (("--before", "yesterday"), "'yesterday' is no date: 2026-11-25 or 2026-11-25T13:00 was expected"),
+        (("--before", "9999-12-31T23:59-23:00"), "'9999-12-31T23:59-23:00' is no date"),
         (("--older-than", "soon"), "'soon' is no length of time: a number with s, m, h, d or w was expected"),
     ],
 )

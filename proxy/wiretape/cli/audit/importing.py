@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from wiretape.audit.played import Origin, play
 from wiretape.cassette.convert.formats import read
@@ -93,7 +93,9 @@ def import_command(  # noqa: PLR0913  one argument for each option
     """  # noqa: D301  \b keeps click from folding the lines
     settings = load({}, {}, config).config
     priced = prices(settings.price, settings.audit, {one.name: one.provider for one in upstreams(settings)})
-    sink = LedgerSink(parse_ledger_url(ledger), settings.audit)
+    # What was asked for is kept, however old; and nothing is tried again, so the bound is that of one batch.
+    audit = structs.replace(settings.audit, retention_days=None, held_max=2 * _REPORTS_AT_ONCE)
+    sink = LedgerSink(parse_ledger_url(ledger), audit)
     done = []
     for name in cassettes:
         for path, tape in _tapes(name, cassette_dir, settings):

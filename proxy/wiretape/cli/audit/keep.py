@@ -97,7 +97,7 @@ def _limit_us(before: str | None, older_than: str | None) -> int:
     if before is not None and older_than is None:
         return moment_us(before)
     if older_than is not None and before is None:
-        return now_us() - duration_us(older_than)
+        return max(now_us() - duration_us(older_than), 0)
     raise UsageError("say what is old by one of --before and --older-than")
 
 

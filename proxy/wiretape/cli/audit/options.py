@@ -23,9 +23,10 @@ def moment_us(text: str) -> int:
     """A day or a time (ISO 8601; UTC unless it says otherwise) as microseconds since the epoch; raises UsageError."""
     try:
         told = datetime.fromisoformat(text)
-    except ValueError as error:
+        told = told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"{text!r} is no date: 2026-11-25 or 2026-11-25T13:00 was expected") from error
-    return ((told if told.tzinfo else told.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
+    return (told - _EPOCH) // timedelta(microseconds=1)
 
 
 def duration_us(text: str) -> int:
