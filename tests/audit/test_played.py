@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec.structs import replace
 
 from support.golden import FOLDER
@@ -91,3 +92,16 @@ def test_an_import_without_times_has_none_and_no_exchanges() -> None:
     }
     assert run.gaps.count == 0
     assert {step.end_ns for step in run.steps} == {tool.end_ns for step in run.steps for tool in step.tools} == {None}
+
+
+def test_better_figures_seen_after_the_end_are_told_with_or_without_times() -> None:
+    tape = load(FOLDER / "polled-run.tape.jsonl")
+    runs = [one for one in tape.interactions if b'"object":"thread.run"' in one.body.replace(b'": "', b'":"')]
+    ended = next(one for one in runs if b'"completed"' in one.body)
+    poor = replace(ended, body=msgspec.json.encode(msgspec.json.decode(ended.body) | {"usage": None}), chunks=())
+    better = replace(ended, index=99, t0_ms=ended.t0_ms + 60_000)
+    for times_known in (True, False):
+        seen = (*(one for one in tape.interactions if one.method == "POST"), poor, better)
+        kept = told(a_tape(*(replace(one, times_known=times_known, chunks=()) for one in seen)))
+        assert [run.usage for run in kept.runs] == [None]
+        assert [one.usage for one in kept.corrections] == [told(tape).runs[0].usage]

@@ -21,7 +21,7 @@ from wiretape.cassette.pace import schedule
 from wiretape.errors import UpstreamTorn, UpstreamUnreachable
 from wiretape.exchange import Chunk, Ending, Head, How, Request, Trace
 from wiretape.runs.observer import RunOptions, Runs
-from wiretape.runs.report import ExchangeReport, RunReport, ToolReport
+from wiretape.runs.report import Correction, ExchangeReport, RunReport, ToolReport
 from wiretape.runs.sketch import Sketch
 from wiretape.runs.watch import Watch
 from wiretape.wire.headers import milliseconds, value
@@ -49,6 +49,9 @@ class Told(Protocol):
     def run(self, report: RunReport) -> None:
         """Take a run's report."""
 
+    def correction(self, report: Correction) -> None:
+        """Take better figures of a run that was reported."""
+
 
 class Origin(Struct, frozen=True):
     """What a cassette does not say itself."""
@@ -72,7 +75,7 @@ def play(tape: Tape, origin: Origin, options: RunOptions, told: Told) -> int:
     """Tell all of a tape, then report the runs that were left open; answers how many exchanges there were."""
     if not all(one.times_known for one in tape.interactions):
         told = _Untimed(told)
-    runs, moments = Runs(options, told.run, lambda: 0), list[_Moment]()
+    runs, moments = Runs(options, told.run, lambda: 0, told.correction), list[_Moment]()
     for place, interaction in enumerate(tape.interactions):
         moments += _Exchange(interaction, origin, tape.header.id, runs, told).moments(place)
     # Sorting is stable: what one exchange does at one time stays in its order.
@@ -95,6 +98,9 @@ class _Untimed:
     def run(self, report: RunReport) -> None:
         steps = tuple(replace(step, end_ns=None, tools=tuple(map(_without_end, step.tools))) for step in report.steps)
         self._told.run(replace(report, **_NO_TIMES, gaps=Sketch(), steps=steps))
+
+    def correction(self, report: Correction) -> None:
+        self._told.correction(report)
 
 
 def _without_end(tool: ToolReport) -> ToolReport:

@@ -23,7 +23,7 @@ from wiretape.ledger.options import parse_ledger_url
 from wiretape.ledger.price_list import prices
 from wiretape.ledger.writer import LedgerSink
 from wiretape.runs.prices import Prices
-from wiretape.runs.report import ExchangeReport, RunReport
+from wiretape.runs.report import Correction, ExchangeReport, RunReport
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REPORTS_AT_ONCE = 500
@@ -52,6 +52,10 @@ class _Filling:
     def run(self, report: RunReport) -> None:
         self.runs += 1
         self._sink.run(self._priced.priced(report))
+        self._flush()
+
+    def correction(self, report: Correction) -> None:
+        self._sink.correction(report)
         self._flush()
 
     def _flush(self) -> None:
