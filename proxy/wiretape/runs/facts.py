@@ -93,8 +93,8 @@ class RunFacts(Struct):
     steps_cut: bool = False
     """Whether steps were left out."""
     tools: dict[str, ToolFacts] = {}
-    first_content: tuple[tuple[int, int], ContentKind] | None = None
-    """With its sight, as that of a step."""
+    first_content: Told[tuple[int, ContentKind]] | None = None
+    """With its place among the steps whose content its stream had begun by then."""
     gaps: Sketch = field(default_factory=Sketch)
     carried: list[Carried] = []
     """Exchanges that have ended; their times are monotonic here."""

@@ -145,7 +145,7 @@ class Run:
             self._content_ns = at_ns
         if last_ns is None:
             pulse.begun += 1
-            first = (at_ns, pulse.begun), kind
+            first = at_ns, (pulse.begun, kind)
             self._facts.first_content = min(self._facts.first_content or first, first)
         else:
             gaps = self._gaps
@@ -273,7 +273,7 @@ class Run:
         """None of a foreign run, whose creating request was not seen."""
         if not self.origin.own:
             return Firsts(first_event_ns=None, first_token_ns=None, first_token_kind=None)
-        (at_ns, _), kind = self._facts.first_content or ((None, 0), None)
+        at_ns, (_, kind) = self._facts.first_content or (None, (0, None))
         first_event_ns = self._since_start(self.origin.first_event_ns)
         return Firsts(first_event_ns=first_event_ns, first_token_ns=self._since_start(at_ns), first_token_kind=kind)
 
