@@ -11,11 +11,12 @@ from wiretape.ledger.merge import BETTER_SOURCE, RUN, USAGE
 
 _OF_RUN: Final = "{row}.place = 1 AND {row}.upstream = run.upstream AND {row}.run_id = run.run_id"
 
-# The same as Price.nano_usd, for prices and tokens that corrections bring together.
+# The same as Price.nano_usd, for prices and tokens that corrections bring together. Products beyond 64 bits, of figures
+# that no service means, would be no whole numbers: the cast makes them the greatest of these, as is written for a run.
 _COST: Final = """
-    ((spent.input_tokens - min(spent.cached_tokens, spent.input_tokens)) * price.input_pico
+    CAST(((spent.input_tokens - min(spent.cached_tokens, spent.input_tokens)) * price.input_pico
     + min(spent.cached_tokens, spent.input_tokens) * price.cached_pico
-    + spent.output_tokens * price.output_pico + 500) / 1000
+    + spent.output_tokens * price.output_pico + 500) / 1000 AS INTEGER)
 """
 
 
