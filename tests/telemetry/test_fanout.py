@@ -325,6 +325,24 @@ def test_what_is_held_at_the_end_is_counted_and_told() -> None:
     assert (last["event"], last["sink"], last["late"], last["dropped"]) == ("sink.ended", "gathering", False, 3)
 
 
+class LosingAtTheEnd(Keeping):
+    """Can neither write nor keep what it holds when it is closed."""
+
+    def close(self, deadline_s: float) -> None:
+        super().close(deadline_s)
+        self._held = 0
+        raise OSError("no ledger")
+
+
+def test_what_is_lost_by_closing_is_counted() -> None:
+    sink = LosingAtTheEnd(failures=99)
+    fanout = a_fanout(sink)
+    for _ in range(3):
+        fanout.run(a_run())
+    fanout.close(LONG_S)
+    assert fanout.dropped == {"gathering": 3}
+
+
 def test_what_a_hanging_sink_leaves_at_the_end_is_told() -> None:
     lines, gate = Lines(), Event()
     sink = Collecting(gate=gate)

@@ -159,8 +159,9 @@ class _Lane:
         """Write what is held, unless that has just failed, and close the sink; what it holds then is lost."""
         if self._clock() >= self._again_at:
             self._flush()
-        self._guarded(lambda: self._sink.close(max(0.0, self._close_by - self._clock())), 0)
-        self._failed += self._gathered
+        held = self._gathered
+        is_closed = self._guarded(lambda: self._sink.close(max(0.0, self._close_by - self._clock())), 0)
+        self._failed += self._gathered if is_closed else held
 
     def _deliver(self, report: Report) -> None:
         if isinstance(report, RunReport):
