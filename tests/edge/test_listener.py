@@ -247,6 +247,23 @@ async def test_large_heads_that_wait_for_an_answer_are_bounded() -> None:
     assert 1 < waiting < 6
 
 
+async def test_the_smallest_chunks_that_wait_for_an_answer_are_bounded() -> None:
+    """Each costs us many times its bytes."""
+
+    async def script(connection: Connection) -> None:
+        await connection.gone()
+
+    def held() -> int:
+        return max(
+            (one.body.held_bytes for one in gc.get_objects() if isinstance(one, Incoming) and one.body), default=0
+        )
+
+    async with serving(script) as url, proxied(url) as proxy:
+        async with connected(proxy) as (_, writer):
+            writer.write(GET + b"\r\n" + CHUNKED + b"2\r\nok\r\n" * 200_000)
+            assert 0 < await still(held) < 100_000
+
+
 async def still(size: Callable[[], int]) -> int:
     """Wait until a size is there, and changes no more; gives it."""
     before = 0

@@ -14,6 +14,10 @@ AHEAD_BYTES_MAX = 131_072
 socket may come on top."""
 
 
+PIECE_COST_BYTES = 64
+"""What a piece that waits takes beside its bytes, so that the smallest chunks are bounded too."""
+
+
 class Responding(Protocol):
     """What a request is answered with."""
 
@@ -67,6 +71,11 @@ class Body:
         """Whether all of it has come."""
         self.error: WiretapeError | None = None
         """Why the rest of it will never come."""
+
+    @property
+    def cost_bytes(self) -> int:
+        """What takes memory here."""
+        return self.held_bytes + len(self._pieces) * PIECE_COST_BYTES
 
     def feed(self, data: bytes) -> None:
         """Take a piece off the wire."""

@@ -131,7 +131,7 @@ class Serving(Roomy):
             return True
         bodies = [one.body for one in (self._serving, *self._waiting) if isinstance(one, Incoming) and one.body]
         heads_bytes = sum([one.head_bytes for one in self._waiting if isinstance(one, Incoming)])
-        return heads_bytes + sum([one.held_bytes for one in bodies]) > AHEAD_BYTES_MAX
+        return heads_bytes + sum([one.cost_bytes for one in bodies]) > AHEAD_BYTES_MAX
 
     def deafen(self) -> None:
         """Drop unread what still comes."""
