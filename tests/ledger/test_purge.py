@@ -9,6 +9,7 @@ import pytest
 from msgspec import structs
 
 from support.reports import START_NS, a_correction, a_run, an_exchange, at
+from wiretape.ledger.export import parts
 from wiretape.ledger.open import open_ledger
 from wiretape.ledger.options import LedgerOptions
 from wiretape.ledger.purge import Removed, give_back, old, purge, purge_some
@@ -70,6 +71,20 @@ def test_a_correction_whose_run_went_before_goes_too(path: Path) -> None:
     with closing(open_ledger(path, OPTIONS)) as connection:
         assert old(connection, us(1)).corrections == 2
         assert sum(purge(connection, us(1), 10), Removed()).corrections == 2
+
+
+def test_an_hour_of_which_something_was_taken_out_is_not_exported_again(path: Path) -> None:
+    sink = days(path, 3)
+    sink.run(a_run(run_id="run_beside_the_first", start_ns=at(5 * 60_000)))
+    sink.close(1.0)
+    with closing(open_ledger(path, OPTIONS)) as connection:
+        whole = [part.name for part in parts(connection, 0, us(9 * DAY_MS))]
+        list(purge(connection, us(60_000), 10))
+        left = [part.name for part in parts(connection, 0, us(9 * DAY_MS))]
+        assert connection.execute("SELECT count(*) FROM run WHERE created_us < ?", (us(DAY_MS),)).fetchone() == (1,)
+    gone = [name for name in whole if name not in left]
+    assert [name.partition("/")[0] for name in gone] == ["run", "step", "request", "correction"]
+    assert len({name.partition("/")[2] for name in gone}) == 1
 
 
 def test_the_file_shrinks_and_what_was_removed_is_nowhere_in_it(path: Path) -> None:

@@ -1,7 +1,8 @@
 """The ledger as files: for each table and each hour (UTC) one, that is the same whenever it is made of the same rows.
 
 Runs are shown with their corrections, and stand in the hour they were created in; a run's row may come long after
-that, so an hour is taken as closed only some time after it has ended.
+that, so an hour is taken as closed only some time after it has ended. An hour of which rows were purged is left out:
+what was written of it before has them all.
 """
 
 from __future__ import annotations
@@ -93,7 +94,13 @@ def _hours(connection: sqlite3.Connection, kept: _Kept, since_us: int, before_us
         SELECT DISTINCT {kept.time} / {HOUR_US} * {HOUR_US} AS hour FROM {kept.table.name}
         WHERE hour >= ? AND hour + {HOUR_US} <= ? ORDER BY 1
     """  # noqa: S608 - names are ours
-    return [row[0] for row in connection.execute(query, (since_us, before_us))]
+    whole_us = max(since_us, _purged_until_us(connection, kept.table))
+    return [row[0] for row in connection.execute(query, (whole_us, before_us))]
+
+
+def _purged_until_us(connection: sqlite3.Connection, table: Table) -> int:
+    found = connection.execute("SELECT until_us FROM purged WHERE name = ?", (table.name,)).fetchone()
+    return 0 if found is None else int(found[0])
 
 
 def _query(kept: _Kept) -> str:

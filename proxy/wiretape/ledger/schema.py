@@ -158,6 +158,24 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         ) WITHOUT ROWID
         """,
     ),
+    (
+        # An hour of which something was taken out is never exported again: the file that is there has it whole.
+        "CREATE TABLE purged (name TEXT NOT NULL PRIMARY KEY, until_us INTEGER NOT NULL) WITHOUT ROWID",
+        *(
+            f"""
+            CREATE TRIGGER {name}_purged AFTER DELETE ON {name} BEGIN
+                INSERT INTO purged VALUES ('{name}', old.{time} + 1)
+                ON CONFLICT (name) DO UPDATE SET until_us = max(until_us, excluded.until_us);
+            END
+            """  # noqa: S608 - names are ours
+            for name, time in (
+                ("run", "created_us"),
+                ("step", "created_us"),
+                ("request", "start_us"),
+                ("correction", "at_us"),
+            )
+        ),
+    ),
 )
 """Statements that lead from version n to n + 1. What was released is never edited: a change is a new entry."""
 
