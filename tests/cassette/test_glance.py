@@ -6,12 +6,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wiretape.cassette import glance
+from wiretape.cassette.folding import fold
 from wiretape.cassette.glance import NO_SECRETS, Glance
 from wiretape.cassette.inside import tells
 from wiretape.cassette.looks import LOOKS
 from wiretape.cassette.redact import Redactor, suspects
 from wiretape.cassette.secrets import Secrets
-from wiretape.cassette.spelling import fold, known
+from wiretape.cassette.spelling import known
 from wiretape.exchange import Headers
 
 KEY = b"Kanari/env0gel+im-Berg"

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wiretape.cassette.spelling import Known, begun, fold, holds, is_telling, known, may_hide, replaced
+from wiretape.cassette.folding import fold
+from wiretape.cassette.spelling import Known, begun, holds, is_telling, known, may_hide, replaced
 
 VALUE = b"Opaq/AbCd+EfGh/Ij"
 

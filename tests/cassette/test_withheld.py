@@ -28,6 +28,7 @@ SPLIT = {
     "a known key": OPAQUE,
     "a known key in base64": base64.b64encode(f"user:{OPAQUE}".encode()).decode(),
     "a known key in a URL": OPAQUE.replace("/", "%2F").replace("+", "%2B"),
+    "a known key in two encodings": "".join(f"%5Cu{ord(char):04x}" for char in OPAQUE),
     "what looks like a key": UNKNOWN,
     "a web token": JWT,
     "a private key": PEM,
@@ -37,7 +38,7 @@ SPLIT = {
     "a field of arguments": '{"city": "Rome", "password": "hunter2", "x": 1}',
     "a token of arguments": '{"token": "Opaque0123456789", "x": 1}',
 }
-WHOLE = {"a known key", "a known key in a URL", "what looks like a key", "a web token"}
+WHOLE = {"a known key", "a known key in a URL", "a known key in two encodings", "what looks like a key", "a web token"}
 """Of these nothing at all is left."""
 GONE = {
     "a known key in base64": base64.b64encode(f"user:{OPAQUE}".encode()).decode()[8:20],

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from wiretape.cassette.edits import Found
+from wiretape.cassette.folding import fold
 from wiretape.cassette.places import field_kind, is_word_there, parameter_kind, plain
-from wiretape.cassette.spelling import fold, is_telling
+from wiretape.cassette.spelling import is_telling
 
 _GAP = r"[ \t\r\n]{0,8}"
 _NAME_ENDS = (

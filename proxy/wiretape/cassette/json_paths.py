@@ -15,7 +15,7 @@ import re2
 from msgspec import Struct
 
 from wiretape.cassette.edits import Found
-from wiretape.cassette.spelling import fold
+from wiretape.cassette.folding import fold
 
 _NAME = r"[A-Za-z_\u0080-\U0010ffff][\w\u0080-\U0010ffff-]*|\*"
 _STEP = re.compile(rf"(?:(\.\.)|\.)({_NAME})|(\.\.)?\[(?:(\*)|([0-9]{{1,9}})|'([^']*)'|\"([^\"]*)\")\]")

@@ -18,6 +18,7 @@ from functools import partial
 
 from wiretape.cassette import places
 from wiretape.cassette.edits import Edit, Found, apart, applied
+from wiretape.cassette.folding import layered
 from wiretape.cassette.glance import Glance
 from wiretape.cassette.header_names import URL_FIELDS, names_of
 from wiretape.cassette.inside import begins_in as name_begins
@@ -28,7 +29,7 @@ from wiretape.cassette.looks import begins_in as look_begins
 from wiretape.cassette.looks import begun as begun_look
 from wiretape.cassette.multipart import field, split
 from wiretape.cassette.secrets import Memory, Secrets, StoredHead
-from wiretape.cassette.spelling import PLACEHOLDER, Known, fold, holds, in_text, may_hide
+from wiretape.cassette.spelling import PLACEHOLDER, Known, holds, in_text, may_hide
 from wiretape.cassette.spelling import begun as begun_spelling
 from wiretape.cassette.spelling import begun_in as spelling_in
 from wiretape.exchange import Headers
@@ -166,7 +167,7 @@ class Redactor:
         if self._shared.rules.are_any:
             return False
         glance = self._shared.glance()
-        if glance.sees(data) or (may_hide(data, self.known) and glance.sees(fold(data))):
+        if glance.sees(data) or (may_hide(data, self.known) and glance.sees(layered(data))):
             return not (tells(data) or suspects(data, self.known))
         return not holds(data, self._unseen(glance))
 

@@ -1,38 +1,37 @@
-r"""Finds a known secret however it is spelled.
+"""Finds a known secret however it is spelled.
 
-Text is folded: `%2F`, `\u002f`, `\/` and `/` become one byte, and a value that goes on in the next `data:` line
-goes on. In the folded text a secret stands as it is or, in base64, at one of three offsets. Where one is found, its
-place in the folded text leads back to its place in the text. All of it is linear.
+The escapes of a text are undone, layer by layer (`folding`). In each layer a secret stands as it is or, in base64, at
+one of three offsets. Where one is found, its place there leads back to its place in the text. All of it is linear.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from wiretape.cassette.edits import Edit, Found, applied
+from wiretape.cassette.folding import (
+    LAYERS_MAX,
+    Origin,
+    fold,
+    layered,
+    layers,
+    may_break,
+    may_hold_escapes,
+    placed,
+    unbroken,
+)
 
 PLACEHOLDER = re.compile(rb"\{\{secret:[a-z]+(?:#[0-9]+)?\}\}")
 
 _LONG_BYTES = 16
 _SHORT_BYTES = PROBE_BYTES_MIN = 8
 _DISTINCT_MIN = 4
-_HIGH_SURROGATE, _LOW_SURROGATE = 0xD800, 0xDC00
-_ESCAPE = re.compile(
-    rb"[%\\\r\n](?:(?<=%)(?:25)*([0-9A-Fa-f]{2})"
-    rb"|(?<=\\)\\*u([dD][89abAB][0-9A-Fa-f]{2})\\+u([dD][c-fC-F][0-9A-Fa-f]{2})|(?<=\\)\\*u([0-9A-Fa-f]{4})"
-    rb"|(?<=\\)\\*([\"\\/bfnrt])|(?<=[\r\n])[\r\n]?data: ?)"
-)
-"""It begins with what an escape begins with: the engine goes from one such byte to the next, not over each."""
-_BROKEN_ESCAPE = re.compile(rb"(?:%(?:25)*2?[0-9A-Fa-f]?|\\+(?:u[0-9A-Fa-f]{0,3})?)\Z")
-_ESCAPE_BYTES = 64
 _BEGINNING_BYTES = 32
-_CONTROLS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _WORD = re.compile(rb"[A-Za-z0-9_]")
 
@@ -62,7 +61,7 @@ class Known(Struct, frozen=True):
         return len(folded)
 
 
-class _Span(Struct, frozen=True, order=True):
+class _Span(Struct, frozen=True):
     """A place in the folded text."""
 
     start: int
@@ -84,25 +83,20 @@ def is_telling(value: bytes) -> bool:
 
 def known(value: bytes, placeholder: bytes) -> Known:
     """This secret, ready to be looked for."""
-    forms = [fold(value), *_base64_forms(value)]
+    forms = [*layers(value), *_base64_forms(value)]
     if b" " in value:
-        forms.append(fold(value.replace(b" ", b"+")))
+        forms += layers(value.replace(b" ", b"+"))
     if not value.isascii():
-        forms.append(fold(value.decode("latin-1").encode()))
+        forms += layers(value.decode("latin-1").encode())
     probes = tuple(dict.fromkeys(form for form in forms if len(form) >= _SHORT_BYTES))
     sizes = range(1, _BEGINNING_BYTES + 1)
     beginnings = frozenset(probe[:size] for probe in probes for size in sizes if size < len(probe))
     return Known(value, placeholder, probes, beginnings, b"".join(probes))
 
 
-def fold(data: bytes) -> bytes:
-    """The text with its escapes undone."""
-    return _ESCAPE.sub(_plain, data) if may_hold_escapes(data) else data
-
-
 def holds(data: bytes, secrets: Sequence[Known]) -> bool:
     """Whether one of them may stand in this text."""
-    folded = fold(data) if secrets else data
+    folded = layered(data) if secrets else data
     return any(any(map(folded.__contains__, secret.probes)) for secret in secrets)
 
 
@@ -122,7 +116,7 @@ def may_hide(data: bytes, secrets: Sequence[Known]) -> bool:
 
 def in_text(data: bytes, secrets: Iterable[Known]) -> list[Found]:
     """Where these secrets stand, in order, each with its placeholder; placeholders that stand there are left alone."""
-    folded = fold(data)
+    folded = layered(data)
     found = [secret for secret in secrets if any(map(folded.__contains__, secret.probes))]
     return list(_found(data, found)) if found else []
 
@@ -132,23 +126,17 @@ def replaced(data: bytes, secrets: Iterable[Known]) -> bytes:
     return applied(data, [Edit(one.start, one.end, one.value) for one in in_text(data, secrets)])
 
 
-def begun(data: bytes, secrets: Iterable[Known]) -> int:
+def begun(data: bytes, secrets: Sequence[Known]) -> int:
     """Where one of them may have begun that goes on behind this text; its end where none has.
 
-    An escape that the text breaks off in may become anything.
+    An escape that the text breaks off in, in any layer, may become anything.
     """
-    broken = _BROKEN_ESCAPE.search(data, max(len(data) - _ESCAPE_BYTES, 0)) if _may_break(data) else None
-    whole = data[: broken.start()] if broken else data
-    folded = fold(whole)
-    at = min([secret.begun(folded) for secret in secrets], default=len(folded))
-    if at < len(folded):
-        return _Origin(whole).start(at)
-    return len(whole)
+    return _first_begun(data, secrets, LAYERS_MAX)
 
 
 def begun_in(data: bytes, secrets: Sequence[Known]) -> int | None:
     """The same of one line; None where one of them may stand in it."""
-    if _may_break(data):
+    if may_break(data):
         return None if holds(data, secrets) else begun(data, secrets)
     at = len(data)
     for secret in secrets:
@@ -156,6 +144,15 @@ def begun_in(data: bytes, secrets: Sequence[Known]) -> int | None:
             return None
         at = min(at, secret.begun(data))
     return at
+
+
+def _first_begun(data: bytes, secrets: Sequence[Known], layers_left: int) -> int:
+    whole = unbroken(data)
+    folded = fold(whole)
+    at = min([secret.begun(folded) for secret in secrets], default=len(folded))
+    if layers_left > 1 and folded != whole:
+        at = min(at, _first_begun(folded, secrets, layers_left - 1))
+    return Origin(whole).start(at) if at < len(folded) else len(whole)
 
 
 def _begun(folded: bytes, probe: bytes) -> int:
@@ -167,15 +164,16 @@ def _begun(folded: bytes, probe: bytes) -> int:
     return at if at >= 0 else len(folded)
 
 
-def _may_break(data: bytes) -> bool:
-    return b"%" in data or b"\\" in data
-
-
 def _found(data: bytes, secrets: Sequence[Known]) -> Iterator[Found]:
     masked = PLACEHOLDER.sub(lambda match: b"\0" * len(match[0]), data)
-    folded, origin = fold(masked), _Origin(masked)
-    found = [span for span in _spans(folded, secrets) if span.is_sure or _stands_alone(folded, masked, span, origin)]
-    return (Found(origin.start(one.start), origin.end(one.end), "", one.placeholder) for one in _merged(found))
+    return _merged([one for folded, origin in placed(masked) for one in _found_in(folded, masked, origin, secrets)])
+
+
+def _found_in(folded: bytes, text: bytes, origin: Origin, secrets: Sequence[Known]) -> Iterator[Found]:
+    """In one layer of the text."""
+    for one in _spans(folded, secrets):
+        if one.is_sure or _stands_alone(folded, text, one, origin):
+            yield Found(origin.start(one.start), origin.end(one.end), "", one.placeholder)
 
 
 def _spans(folded: bytes, secrets: Sequence[Known]) -> Iterator[_Span]:
@@ -188,7 +186,7 @@ def _spans(folded: bytes, secrets: Sequence[Known]) -> Iterator[_Span]:
                 start = folded.find(probe, start + len(probe))
 
 
-def _stands_alone(folded: bytes, text: bytes, span: _Span, origin: _Origin) -> bool:
+def _stands_alone(folded: bytes, text: bytes, span: _Span, origin: Origin) -> bool:
     """A short value inside a longer word is no secret; it is inside one only if that is so in both texts."""
     start, end = origin.start(span.start), origin.end(span.end)
     before = folded[max(span.start - 1, 0) : span.start], text[max(start - 1, 0) : start]
@@ -200,66 +198,23 @@ def _are_words(chars: tuple[bytes, bytes]) -> bool:
     return all(_WORD.match(char) for char in chars)
 
 
-def _merged(spans: Sequence[_Span]) -> Iterator[_Span]:
-    """Where some overlap, one span over all of them, with the placeholder of the longest."""
-    group: list[_Span] = []
+def _merged(found: Sequence[Found]) -> Iterator[Found]:
+    """Where some overlap, one place over all of them, with the placeholder of the longest."""
+    group: list[Found] = []
     end = 0
-    for span in sorted(spans):
-        if group and span.start >= end:
+    for one in sorted(found, key=lambda one: (one.start, one.end)):
+        if group and one.start >= end:
             yield _over(group)
             group = []
-        group.append(span)
-        end = max(end, span.end)
+        group.append(one)
+        end = max(end, one.end)
     if group:
         yield _over(group)
 
 
-def _over(group: Sequence[_Span]) -> _Span:
-    longest = max(group, key=lambda span: span.end - span.start)
-    return replace(longest, start=group[0].start, end=max(span.end for span in group))
-
-
-class _Origin:
-    """Where a place of the folded text stands in the text: the borders of every escape that `fold` undoes, in both."""
-
-    def __init__(self, text: bytes) -> None:
-        self._folded, self._text = [0, 0], [0, 0]
-        shift = 0
-        for match in _ESCAPE.finditer(text) if may_hold_escapes(text) else ():
-            start = match.start() - shift
-            shift += len(match[0]) - len(_plain(match))
-            self._folded += (start, match.end() - shift)
-            self._text += match.span()
-
-    def start(self, at: int) -> int:
-        """Of what begins there; the escape's beginning where that is inside one."""
-        border = bisect_right(self._folded, at) - 1
-        is_inside = border % 2 == 0
-        return self._text[border] + (0 if is_inside else at - self._folded[border])
-
-    def end(self, at: int) -> int:
-        """Of what ends there; the escape's end where that is inside one."""
-        border = bisect_left(self._folded, at)
-        if border % 2 == 1:
-            return self._text[border]
-        return self._text[border - 1] + at - self._folded[border - 1]
-
-
-def may_hold_escapes(data: bytes) -> bool:
-    """Whether the folded text may be another."""
-    return b"%" in data or b"\\" in data or data.count(b"data:") > 1
-
-
-def _plain(match: re.Match[bytes]) -> bytes:
-    hexed, high, low, unit, char = match.groups()
-    if hexed:
-        return bytes((int(hexed, 16),))
-    if high:
-        pair = int(high, 16) - _HIGH_SURROGATE << 10 | int(low, 16) - _LOW_SURROGATE
-        return chr(0x10000 + pair).encode()
-    if unit:
-        return chr(int(unit, 16)).encode("utf-8", "surrogatepass")
-    return _CONTROLS.get(char, char) if char else b""
+def _over(group: Sequence[Found]) -> Found:
+    longest = max(group, key=lambda one: one.end - one.start)
+    return replace(longest, start=group[0].start, end=max(one.end for one in group))
 
 
 def _base64_forms(value: bytes) -> Iterator[bytes]:
