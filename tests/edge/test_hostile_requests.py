@@ -33,6 +33,7 @@ PROXY_LINE = "the PROXY protocol is not spoken here"
 OPTION = "gunicorn takes it only by an option that is off by default"
 ASCII = "a target in other than ASCII is refused (RFC 9112 section 3.2)"
 ANCIENT = "HTTP/0.9 is not spoken here"
+FOREIGN = "llhttp's corpus takes RTSP and ICE for valid; only HTTP is spoken here"
 
 SENT = {
     "valid/018": 2,
@@ -67,6 +68,9 @@ DEVIATIONS: dict[str, tuple[int, str]] = {
     "uri 160 `host:port` terminated by a space": (0, TARGET),
     "uri 164 `host:port` and basic auth": (0, TARGET),
     "sample 115 No HTTP version": (0, ANCIENT),
+    "method 87 SOURCE request with ICE": (0, FOREIGN),
+    "method 88 OPTIONS request with RTSP": (0, FOREIGN),
+    "method 89 ANNOUNCE request with RTSP": (0, FOREIGN),
     "connection 2 `keep-alive` / No restart when keep-alive is off (1.0)": (1, FIRST),
     "connection 3 `keep-alive` / Resetting flags when keep-alive is off (1.0, lenient)": (1, FIRST),
     "connection 10 `close` / CRLF between requests, explicit `close` (lenient)": (1, FIRST),

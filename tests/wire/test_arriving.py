@@ -191,3 +191,45 @@ def test_a_parser_that_was_released_is_free_without_the_collector() -> None:
         assert len([one for one in gc.get_objects() if isinstance(one, RequestParser)]) == 1
     finally:
         gc.enable()
+
+
+def test_a_request_line_that_ends_in_a_bare_line_feed_is_refused() -> None:
+    for line in FOREIGN:
+        parser, taken = read(line + b"\nHost: x\r\n\r\n")
+        assert (isinstance(parser.fault, BadRequest), taken.heads) == (True, [])
+
+
+FOREIGN = [
+    b"OPTIONS /x RTSP/1.0", b"GET_PARAMETER /x RTSP/1.0", b"DESCRIBE /x  RTSP/1.1", b"POST /x RTSP/1.0",
+    b"SOURCE /x ICE/1.0", b"SOURCE /x?a  ICE/1.1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("before", ["", "no body", "length", "chunks"])
+@pytest.mark.parametrize("line", FOREIGN)
+def test_another_protocol_is_refused_whatever_the_cut(line: bytes, before: str) -> None:
+    whole = WHOLE[before][0] if before else b""
+    data = whole + line + b"\r\nHost: x\r\n\r\n"
+    for pieces in [[data], [data[at : at + 1] for at in range(len(data))]] + [
+        [data[:cut], data[cut:]] for cut in range(1, len(data))
+    ]:
+        parser, taken = read(*pieces)
+        assert isinstance(parser.fault, BadRequest)
+        assert len(taken.heads) == bool(before)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET /RTSP/1.0 HTTP/1.1\r\nHost: x\r\nX: / RTSP/1.0\r\n\r\n",
+        b"SOURCE /ICE/1.0 HTTP/1.0\r\nConnection: keep-alive\r\nVia: ICE/1.0\r\nX: RTSP/1.0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nVia: RTSP/1.0\r\nContent-Length: 19\r\n\r\nPOST /x RTSP/1.0\r\n\n",
+    ],
+)
+def test_what_only_speaks_of_another_protocol_passes_whatever_the_cut(data: bytes) -> None:
+    for cut in range(1, len(data)):
+        for pieces in ([data, data], [data[:cut], data[cut:] + data], [data + data[:cut], data[cut:]]):
+            parser, taken = read(*pieces)
+            assert (parser.fault, taken.ends) == (None, 2)
+    parser, taken = read(*[data[at : at + 1] for at in range(len(data))])
+    assert (parser.fault, taken.ends) == (None, 1)
