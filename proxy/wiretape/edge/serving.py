@@ -9,8 +9,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, cast
 
 from wiretape.edge.alarm import Alarm
+from wiretape.edge.hangup import LOOK_S, has_hung_up
 from wiretape.edge.incoming import AHEAD_BYTES_MAX, Incoming, Responding
 from wiretape.edge.room import Roomy
+from wiretape.edge.tls import cut
 from wiretape.errors import BadRequest, InternalError, WiretapeError
 from wiretape.wire.arriving import ArrivalBounds, RequestHead, RequestParser
 
@@ -40,8 +42,8 @@ class Serving(Roomy):
     """
 
     __slots__ = (
-        "_alarm", "_carried", "_is_deaf", "_is_reading", "_keepalive_s", "_newest", "_parser", "_serving",
-        "_waiting", "handler", "stalled", "task", "transport",
+        "_alarm", "_carried", "_is_deaf", "_is_reading", "_keepalive_s", "_look", "_newest", "_parser",
+        "_serving", "_waiting", "handler", "stalled", "task", "transport",
     )  # fmt: skip
 
     def __init__(self, handler: Handler, bounds: ArrivalBounds, keepalive_s: float) -> None:
@@ -60,6 +62,7 @@ class Serving(Roomy):
         self._carried: Carried | None = None
         self._is_deaf = False
         self._is_reading = True
+        self._look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -71,6 +74,9 @@ class Serving(Roomy):
         self.transport = None
         self._is_deaf = True
         self._alarm.stop()
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
         self._parser.release()
         self._waiting.clear()
         self._newest = None
@@ -121,8 +127,20 @@ class Serving(Roomy):
             self._is_reading = not is_full
             if is_full:
                 self.transport.pause_reading()
+                self._look = self._look or self.loop.call_later(LOOK_S, self._see_client)
             else:
                 self.transport.resume_reading()
+
+    def _see_client(self) -> None:
+        """Cut a client that has left while it is not read: nobody else would tell."""
+        self._look = None
+        transport = self.transport
+        if self._is_reading or transport is None or transport.is_closing():
+            return
+        if has_hung_up(transport):
+            cut(transport)
+        else:
+            self._look = self.loop.call_later(LOOK_S, self._see_client)
 
     def _is_full(self) -> bool:
         if self._newest is None or not (self._waiting or self._newest.body):
