@@ -6,6 +6,7 @@ import gc
 import json
 import re
 import resource
+import select
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -334,6 +335,39 @@ async def test_a_last_answer_is_not_taken_back_by_a_reset() -> None:
             assert (await reader.read()).endswith(b"}}")
 
 
+@pytest.mark.parametrize(
+    ("begun", "status"),
+    [
+        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 400),
+        (GET + b"X: y\r\n" * 300, 431),
+        (POST + b"Content-Length: 9000000\r\n\r\nfoo", 408),
+    ],
+)
+async def test_a_last_answer_is_not_taken_back_by_a_reset_through_tls(
+    begun: bytes, status: int, tmp_path: Path
+) -> None:
+    """TLS knows no half-close: a client that still writes is read for a moment before we close."""
+
+    def ask() -> bytes:
+        raw = socket.create_connection((proxy.traffic.address.host, proxy.traffic.address.port), timeout=10)
+        with context.wrap_socket(raw, server_hostname="127.0.0.1") as client:
+            client.sendall(begun)
+            select.select([client], [], [])  # the answer is there, and not read
+            for _ in range(1000):
+                client.sendall(b"x" * 10_000)  # many a client reads nothing any more once this fails
+            got = b""
+            while not got.endswith(b"}}") and (data := client.recv(65_536)):
+                got += data
+            return got
+
+    authority, edge = Authority(tmp_path), EdgeOptions(body_idle_s=0.1)
+    cert, key = authority.issued()
+    context = authority.client()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # whose servers say nothing after the handshake but their answer
+    async with recording() as (url, _), proxied(url, edge=edge, tls_cert=cert, tls_key=key) as proxy:
+        assert error_of(await asyncio.to_thread(ask))[0] == status
+
+
 @pytest.mark.parametrize("after", [CHUNKED + b"3\r\nfoo\r\n", POST + b"Content-Length: 9\r\n\r\nfoo", GET + b"\r\n"])
 async def test_a_client_that_closes_its_half_is_taken_for_gone(after: bytes) -> None:
     """A client that leaves looks the same, and its upstream is to be freed within a second."""
@@ -445,7 +479,7 @@ async def test_a_slow_reader_costs_at_most_a_mebibyte() -> None:
         while not proxy.relay.buffered_bytes:  # noqa: ASYNC110  until the buffers of the way are full
             await asyncio.sleep(0)
         client.settimeout(0)
-        for _ in range(200):
+        for _ in range(1000):
             await asyncio.get_running_loop().sock_recv(client, 65_536)
             held = max(held, proxy.relay.buffered_bytes)
         client.close()

@@ -30,6 +30,8 @@ class Relayed:
         self._framed = frame(head, method=raw.method, modern=modern, keep_alive=keep_alive and not is_last)
         self._is_chunked = self._framed.framing is Framing.CHUNKED
         self._client = raw.client
+        self._raw = raw
+        self._is_objection = not keep_alive
         self._torn = False
         self._ended = False
 
@@ -95,11 +97,20 @@ class Relayed:
         transport = self._client.transport
         if self.keep_alive:
             await self.drain()
-        if self.keep_alive or self._torn or transport is None or not transport.can_write_eof():
+        if self.keep_alive or self._torn or transport is None:
             return
-        transport.write_eof()
+        if transport.can_write_eof():
+            transport.write_eof()
+        elif not self._is_told_apart:
+            return
         self._client.deafen()  # what still comes is dropped unread
         await asyncio.sleep(LINGER_S)  # or until the client closes: we are then cancelled
+
+    @property
+    def _is_told_apart(self) -> bool:
+        """Whether a client that may still send sees the answer's end without a close: TLS knows no half-close."""
+        may_send = self._is_objection or not self._raw.is_whole
+        return may_send and self._framed.framing is not Framing.CLOSE
 
     def tear(self) -> None:
         """Close the connection with the body unfinished, after what was written has left.
