@@ -244,7 +244,7 @@ async def test_large_heads_that_wait_for_an_answer_are_bounded() -> None:
             await asked.wait()
             large = (GET + b"".join(b"X-%d: %b\r\n" % (number, b"y" * 30_000) for number in range(8)) + b"\r\n") * 30
             writer.write(large)
-            waiting = await still(lambda: len([one for one in gc.get_objects() if isinstance(one, Incoming)]))
+            waiting = await still(lambda: len([one for one in gc.get_objects() if type(one) is Incoming]))
     assert 1 < waiting < 6
 
 
@@ -255,9 +255,7 @@ async def test_the_smallest_chunks_that_wait_for_an_answer_are_bounded() -> None
         await connection.gone()
 
     def held() -> int:
-        return max(
-            (one.body.held_bytes for one in gc.get_objects() if isinstance(one, Incoming) and one.body), default=0
-        )
+        return max((one.body.held_bytes for one in gc.get_objects() if type(one) is Incoming and one.body), default=0)
 
     async with serving(script) as url, proxied(url) as proxy:
         async with connected(proxy) as (_, writer):
@@ -283,7 +281,7 @@ async def test_a_connection_that_idles_keeps_nothing_of_its_last_request(request
             for _ in range(2):  # on a new connection of the upstream's, and on a kept one
                 writer.write(request_)
                 await reader.readuntil(b"\r\n\r\nok")
-            assert [one for one in gc.get_objects() if isinstance(one, Incoming)] == []
+            assert [one for one in gc.get_objects() if type(one) is Incoming] == []
 
 
 async def test_a_connection_that_is_closed_is_free_without_the_collector() -> None:
@@ -295,7 +293,7 @@ async def test_a_connection_that_is_closed_is_free_without_the_collector() -> No
                 await exchange(proxy.traffic.url, GET + b"Connection: close\r\n\r\n")
             while proxy.traffic.connections:  # noqa: ASYNC110  nobody else tells
                 await asyncio.sleep(0)
-            assert len([one for one in gc.get_objects() if isinstance(one, ClientConnection)]) < 2
+            assert len([one for one in gc.get_objects() if type(one) is ClientConnection]) < 2
         finally:
             gc.enable()
 
@@ -307,7 +305,7 @@ async def test_refusals_that_nobody_reads_do_not_heap_up() -> None:
         writer.write((GET + b"\r\n") * 20_000)
         while not proxy.traffic.connections:  # noqa: ASYNC110  nobody else tells
             await asyncio.sleep(0)
-        (one,) = [one for one in gc.get_objects() if isinstance(one, ClientConnection) and one.transport]
+        (one,) = [one for one in gc.get_objects() if type(one) is ClientConnection and one.transport]
         assert one.transport is not None
         held = await still(one.transport.get_write_buffer_size)
         writer.transport.abort()

@@ -188,7 +188,7 @@ def test_a_parser_that_was_released_is_free_without_the_collector() -> None:
             parser, taken = read(H + b"\r\n")
             taken.parser = parser
             parser.release()
-        assert len([one for one in gc.get_objects() if isinstance(one, RequestParser)]) == 1
+        assert len([one for one in gc.get_objects() if type(one) is RequestParser]) == 1
     finally:
         gc.enable()
 
