@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import openai
 import pytest
 
+from journeys.flavour import done, opened
 from support.situations import CODE, TIME, WEATHER
 
 Talk = Callable[[Any], Awaitable[None]]
@@ -120,24 +119,9 @@ TALKS: Mapping[str, Talk] = {
 }  # fmt: skip
 
 
-async def done(answer: Any) -> Any:
-    """Give an answer, or wait for a promised one."""
-    return await answer if inspect.isawaitable(answer) else answer
-
-
-@asynccontextmanager
-async def _opened(manager: Any) -> AsyncIterator[Any]:
-    if hasattr(manager, "__aenter__"):
-        async with manager as inner:
-            yield inner
-    else:
-        with manager as inner:
-            yield inner
-
-
 async def _streamed(start: Callable[..., Any], **asked: Any) -> Any:
     """Follow a stream by the SDK's helper; gives its run."""
-    async with _opened(start(**asked)) as stream:
+    async with opened(start(**asked)) as stream:
         await done(stream.until_done())
         return stream.current_run
 
